@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The one place that chooses between kernel interfaces. The answers of the
+ * build-time probes (include/probes/) become one interface here; a kernel that
+ * answers "no" to every branch of a chain is refused in one sentence.
+ */
+#ifndef MMKIT_COMPAT_H
+#define MMKIT_COMPAT_H
+
+#include <linux/module.h>
+#include <linux/version.h>
+
+#include "probes/features.h"
+
+#ifndef MMKIT_HAVE_SANITY
+#error "mmkit: not even a trivial module compiles with this kernel's headers; see the first error above"
+#endif
+#ifdef MMKIT_HAVE_BROKEN
+#error "mmkit: the compiler accepts a probe that must not compile, so no probe can be trusted"
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "mmkit: supports Linux 6.1 and newer"
+#endif
+#if !defined(CONFIG_X86_64) && !defined(CONFIG_ARM64)
+#error "mmkit: supports amd64 and arm64"
+#endif
+#ifndef CONFIG_SPARSEMEM_VMEMMAP
+#error "mmkit: needs a kernel with CONFIG_SPARSEMEM_VMEMMAP"
+#endif
+
+/* Symbol namespaces: a bare word, later a string literal. */
+#if defined(MMKIT_HAVE_NAMESPACE_TOKEN)
+#define MMKIT_EXPORT(symbol)	EXPORT_SYMBOL_NS_GPL(symbol, MMKIT)
+#define MMKIT_IMPORT		MODULE_IMPORT_NS(MMKIT)
+#elif defined(MMKIT_HAVE_NAMESPACE_STRING)
+#define MMKIT_EXPORT(symbol)	EXPORT_SYMBOL_NS_GPL(symbol, "MMKIT")
+#define MMKIT_IMPORT		MODULE_IMPORT_NS("MMKIT")
+#else
+#error "mmkit: cannot tell how this kernel spells symbol namespaces"
+#endif
+
+/* The callback of kallsyms_on_each_symbol(). */
+#if defined(MMKIT_HAVE_KALLSYMS_WALK_MODULE)
+#define MMKIT_KALLSYMS_CB_ARGS	(void *data, const char *name, struct module *mod, \
+				 unsigned long addr)
+#elif defined(MMKIT_HAVE_KALLSYMS_WALK_PLAIN)
+#define MMKIT_KALLSYMS_CB_ARGS	(void *data, const char *name, unsigned long addr)
+#else
+#error "mmkit: cannot tell how this kernel walks its symbols"
+#endif
+
+/* How an ftrace callback sends a call elsewhere, and what it must ask for. */
+#if defined(MMKIT_HAVE_FTRACE_SET_IP)
+#define mmkit_ftrace_set_ip(fregs, ip)	ftrace_regs_set_instruction_pointer(fregs, ip)
+#define MMKIT_FTRACE_OPS_FLAGS		0
+#elif defined(MMKIT_HAVE_FTRACE_IP_SET)
+#define mmkit_ftrace_set_ip(fregs, ip)	ftrace_instruction_pointer_set(fregs, ip)
+#define MMKIT_FTRACE_OPS_FLAGS		0
+#elif defined(MMKIT_HAVE_FTRACE_PT_REGS)
+#define mmkit_ftrace_set_ip(fregs, ip)	instruction_pointer_set(ftrace_get_regs(fregs), ip)
+#define MMKIT_FTRACE_OPS_FLAGS		FTRACE_OPS_FL_SAVE_REGS
+#else
+#error "mmkit: ftrace cannot redirect calls on this kernel"
+#endif
+
+/* Unwind tables of x86: what an ordinary frame is called. */
+#ifdef CONFIG_X86_64
+#if defined(MMKIT_HAVE_ORC_TYPE_CALL)
+#define MMKIT_ORC_CALL		ORC_TYPE_CALL
+#elif defined(MMKIT_HAVE_ORC_HINT_CALL)
+#define MMKIT_ORC_CALL		UNWIND_HINT_TYPE_CALL
+#else
+#error "mmkit: cannot read the unwind tables of this kernel"
+#endif
+#endif
+
+/* The largest order of the page allocator, inclusive. */
+#if defined(MMKIT_HAVE_MAX_PAGE_ORDER)
+#define MMKIT_MAX_PAGE_ORDER	MAX_PAGE_ORDER
+#elif defined(MMKIT_HAVE_MAX_ORDER_EXCLUSIVE)
+#define MMKIT_MAX_PAGE_ORDER	(MAX_ORDER - 1)
+#else
+#error "mmkit: cannot tell the largest page order of this kernel"
+#endif
+
+/* Text that a module frees once its init function has returned. */
+static inline void mmkit_module_init_text(const struct module *mod, unsigned long *start,
+					  unsigned long *end)
+{
+#if defined(MMKIT_HAVE_MODULE_MEMORY)
+	*start = (unsigned long)mod->mem[MOD_INIT_TEXT].base;
+	*end = *start + mod->mem[MOD_INIT_TEXT].size;
+#elif defined(MMKIT_HAVE_MODULE_LAYOUT)
+	*start = (unsigned long)mod->init_layout.base;
+	*end = *start + mod->init_layout.text_size;
+#else
+#error "mmkit: cannot tell where modules keep their text on this kernel"
+#endif
+}
+
+/* Text that a module keeps while it is loaded. */
+static inline void mmkit_module_text(const struct module *mod, unsigned long *start,
+				     unsigned long *end)
+{
+#if defined(MMKIT_HAVE_MODULE_MEMORY)
+	*start = (unsigned long)mod->mem[MOD_TEXT].base;
+	*end = *start + mod->mem[MOD_TEXT].size;
+#elif defined(MMKIT_HAVE_MODULE_LAYOUT)
+	*start = (unsigned long)mod->core_layout.base;
+	*end = *start + mod->core_layout.text_size;
+#else
+#error "mmkit: cannot tell where modules keep their text on this kernel"
+#endif
+}
+
+/*
+ * The bulk page allocator: its name, its arguments, and the same arguments
+ * passed on. mmkit_bulk_list() is NULL where it only fills arrays.
+ */
+#if defined(MMKIT_HAVE_BULK_NOPROF_ARRAY)
+#define MMKIT_BULK_NAME		alloc_pages_bulk_noprof
+#define MMKIT_BULK_ARGS		(gfp_t gfp, int nid, nodemask_t *nodes, int nr, struct page **array)
+#define MMKIT_BULK_PASS		(gfp, nid, nodes, nr, array)
+#define MMKIT_BULK_LIST		NULL
+#elif defined(MMKIT_HAVE_BULK_NOPROF_LIST_AND_ARRAY)
+#define MMKIT_BULK_NAME		alloc_pages_bulk_noprof
+#define MMKIT_BULK_ARGS		(gfp_t gfp, int nid, nodemask_t *nodes, int nr,	\
+				 struct list_head *list, struct page **array)
+#define MMKIT_BULK_PASS		(gfp, nid, nodes, nr, list, array)
+#define MMKIT_BULK_LIST		list
+#elif defined(MMKIT_HAVE_BULK_LIST_AND_ARRAY)
+#define MMKIT_BULK_NAME		__alloc_pages_bulk
+#define MMKIT_BULK_ARGS		(gfp_t gfp, int nid, nodemask_t *nodes, int nr,	\
+				 struct list_head *list, struct page **array)
+#define MMKIT_BULK_PASS		(gfp, nid, nodes, nr, list, array)
+#define MMKIT_BULK_LIST		list
+#else
+#error "mmkit: does not know the bulk page allocator of this kernel"
+#endif
+
+/* The innermost function that claims a range of pages by pfn. */
+#if defined(MMKIT_HAVE_CONTIG_FROZEN_FLAGS)
+#define MMKIT_CONTIG_NAME	alloc_contig_frozen_range_noprof
+#define MMKIT_CONTIG_ARGS	(unsigned long start, unsigned long end, acr_flags_t how, gfp_t gfp)
+#elif defined(MMKIT_HAVE_CONTIG_NOPROF_MIGRATETYPE)
+#define MMKIT_CONTIG_NAME	alloc_contig_range_noprof
+#define MMKIT_CONTIG_ARGS	(unsigned long start, unsigned long end, unsigned int how, gfp_t gfp)
+#elif defined(MMKIT_HAVE_CONTIG_MIGRATETYPE)
+#define MMKIT_CONTIG_NAME	alloc_contig_range
+#define MMKIT_CONTIG_ARGS	(unsigned long start, unsigned long end, unsigned int how, gfp_t gfp)
+#else
+#error "mmkit: does not know how this kernel claims ranges of pages"
+#endif
+#define MMKIT_CONTIG_PASS	(start, end, how, gfp)
+
+#endif /* MMKIT_COMPAT_H */

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Redirects: a call to a function of the kernel runs a function of a module
+ * instead, which may sleep where the function it replaces could.
+ *
+ * A module lists its redirects in one table. The table goes live as a whole or
+ * not at all, through one ftrace_ops with IPMODIFY (one owner a function) and
+ * PERMANENT (the sysctl kernel.ftrace_enabled cannot switch it off behind our
+ * back). A replacement has the prototype of the function it replaces:
+ *
+ *	static unsigned long my_bulk(...)
+ *	{
+ *		unsigned long nr;
+ *
+ *		mmkit_redirect_enter(&rows[BULK]);
+ *		nr = mmkit_original(bulk)(...);
+ *		mmkit_redirect_leave(&rows[BULK]);
+ *		return nr;
+ *	}
+ *
+ * The original is entered just behind its ftrace call, so that it cannot come
+ * back to the replacement, in whatever context and however deep.
+ */
+#ifndef MMKIT_REDIRECT_H
+#define MMKIT_REDIRECT_H
+
+#include <linux/list.h>
+#include <linux/percpu.h>
+#include <linux/static_call.h>
+#include <linux/types.h>
+
+struct mmkit_redirect_ops;
+
+/**
+ * struct mmkit_redirect - one function to replace
+ * @name:	 its name in the kernel
+ * @proto:	 its C prototype, as text
+ * @replacement: what runs instead
+ * @key:	 static call that is set to the original
+ * @tramp:	 trampoline of that static call, NULL where there is none
+ * @addr:	 entry of the function
+ * @site:	 its ftrace call
+ * @counts:	 per CPU: calls that entered and left the replacement
+ */
+struct mmkit_redirect {
+	const char *name;
+	const char *proto;
+	void *replacement;
+	struct static_call_key *key;
+	void *tramp;
+	unsigned long addr;
+	unsigned long site;
+	struct mmkit_redirect_counts __percpu *counts;
+};
+
+struct mmkit_redirect_counts {
+	unsigned long entered;
+	unsigned long left;
+};
+
+/**
+ * struct mmkit_redirect_table - the redirects of one module
+ * @owner: name of the component, for messages
+ * @rows:  the rows
+ * @nr:	   number of rows
+ * @ops:   belongs to the core, as does @link
+ * @link:  in the list of tables
+ */
+struct mmkit_redirect_table {
+	const char *owner;
+	struct mmkit_redirect *rows;
+	unsigned int nr;
+	struct mmkit_redirect_ops *ops;
+	struct list_head link;
+};
+
+/* Declares a replacement and the call to the original that belongs to it. */
+#define MMKIT_REDIRECT_DECLARE(id, ret, args)				\
+	static ret mmkit_redirect_fn_##id args;				\
+	DEFINE_STATIC_CALL_NULL(mmkit_redirect_##id, mmkit_redirect_fn_##id)
+
+/* The row for a function @func whose redirect is called @id. */
+#define MMKIT_REDIRECT_ROW(id, func, text)				\
+	{								\
+		.name		= func,					\
+		.proto		= text,					\
+		.replacement	= mmkit_redirect_fn_##id,		\
+		.key		= &STATIC_CALL_KEY(mmkit_redirect_##id),	\
+		.tramp		= STATIC_CALL_TRAMP_ADDR(mmkit_redirect_##id),	\
+	}
+
+#define mmkit_original(id)	static_call(mmkit_redirect_##id)
+
+/**
+ * mmkit_redirect_enable() - make the redirects of a table live
+ * @table: the table
+ *
+ * All or nothing.
+ *
+ * Context: process, may sleep.
+ * Return: 0; -EOPNOTSUPP when a function is missing, has no ftrace call or
+ *	   shares its name; -EBUSY when another owner has replaced one of them
+ *	   (a live patch, say); -ENOMEM.
+ */
+int mmkit_redirect_enable(struct mmkit_redirect_table *table);
+
+/**
+ * mmkit_redirect_disable() - undo mmkit_redirect_enable()
+ * @table: the table, live or not
+ *
+ * On return no task is inside a replacement: waits for those that sleep there.
+ *
+ * Context: process, may sleep.
+ */
+void mmkit_redirect_disable(struct mmkit_redirect_table *table);
+
+/**
+ * mmkit_redirect_enter() - a replacement begins
+ * @row: its row
+ *
+ * First thing in each replacement, before anything that can sleep.
+ *
+ * Context: any.
+ */
+static inline void mmkit_redirect_enter(struct mmkit_redirect *row)
+{
+	this_cpu_inc(row->counts->entered);
+}
+
+/**
+ * mmkit_redirect_leave() - a replacement is about to return
+ * @row: its row
+ *
+ * Context: any.
+ */
+static inline void mmkit_redirect_leave(struct mmkit_redirect *row)
+{
+	this_cpu_inc(row->counts->left);
+}
+
+#endif /* MMKIT_REDIRECT_H */

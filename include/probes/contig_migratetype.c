@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Ranges of pages are claimed by alloc_contig_range(), by migrate type. */
+#include <linux/gfp.h>
+
+int (*mmkit_probe)(unsigned long start, unsigned long end, unsigned int type, gfp_t gfp) =
+	alloc_contig_range;

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The walk over all symbols hands the callback a module. */
+#include <linux/kallsyms.h>
+
+int (*mmkit_probe)(int (*fn)(void *, const char *, struct module *, unsigned long), void *data) =
+	kallsyms_on_each_symbol;

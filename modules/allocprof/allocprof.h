@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef MMKIT_ALLOCPROF_H
+#define MMKIT_ALLOCPROF_H
+
+#include <linux/cache.h>
+#include <linux/jump_label.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/types.h>
+
+#include <mmkit/component.h>
+#include <mmkit/ksym.h>
+#include <mmkit/pagetab.h>
+#include <mmkit/redirect.h>
+
+#include "compat.h"
+#include "marks.h"
+#include "memo.h"
+
+#undef pr_fmt
+#define pr_fmt(fmt) "mmkit_allocprof: " fmt
+
+struct module;
+struct seq_file;
+struct zone;
+
+#define AP_COMMON_KSYMS(X)								\
+	X(REQUIRED, void, drain_all_pages, (struct zone *zone),				\
+	  "free pages on per-CPU lists would be taken for used ones")			\
+	X(REQUIRED, int, core_kernel_text, (unsigned long addr),			\
+	  "kernel text cannot be told from generated code")				\
+	X(REQUIRED, struct module *, __module_text_address, (unsigned long addr),	\
+	  "module text cannot be told from generated code")
+
+MMKIT_KSYM_DECLARE_TABLE(AP_COMMON_KSYMS)
+extern struct mmkit_component mmkit_ap_component;
+
+/* Parameters. */
+extern bool mmkit_ap_wide;
+extern bool mmkit_ap_verify;
+extern uint mmkit_ap_max_sites;
+extern char *mmkit_ap_skip;
+
+/* Guards everything that starts and stops; reports hold it while they look. */
+extern struct mutex mmkit_ap_lock;
+extern bool mmkit_ap_enabled;
+extern struct mmkit_pagetab *mmkit_ap_side_table;
+
+/* --- counters, books.c --- */
+
+/**
+ * struct ap_counters - one tag on one CPU; only ever grow
+ * @pages_in:  pages that got the tag
+ * @calls_in:  allocations that got it
+ * @pages_out: pages that lost it
+ * @calls_out: allocations that lost it
+ */
+struct ap_counters {
+	u64 pages_in;
+	u64 calls_in;
+	u64 pages_out;
+	u64 calls_out;
+};
+
+/* Tags come in chunks, because per-CPU memory does: 16 KiB a chunk and CPU. */
+#define AP_CHUNK_SHIFT	9
+#define AP_CHUNK_TAGS	(1u << AP_CHUNK_SHIFT)
+
+enum ap_stat {
+	AP_STAT_UNWINDS,
+	AP_STAT_MEMO_EVICTIONS,
+	AP_STAT_UNTRACKED_FREES,
+	AP_STAT_OVERWRITTEN,
+	AP_STAT_BULK_PAGES,
+	AP_STAT_CONTIG_PAGES,
+	AP_STAT_MIGRATED,
+	AP_STAT_MIGRATED_UNKNOWN,
+	AP_STAT_RETAGGED,
+	AP_STAT_NO_TAG_READY,
+	AP_STAT_VERIFIED,
+	AP_STAT_MISMATCHES,
+	AP_NR_STATS,
+};
+
+DECLARE_PER_CPU(unsigned long [AP_NR_STATS], mmkit_ap_stats);
+
+static inline void ap_stat(enum ap_stat stat)
+{
+	this_cpu_inc(mmkit_ap_stats[stat]);
+}
+
+/**
+ * struct ap_live - what a tag stands for now and in all
+ */
+struct ap_live {
+	u64 pages, calls;		/* live */
+	u64 all_pages, all_calls;	/* ever allocated */
+};
+
+void mmkit_ap_live(u32 tag, struct ap_live *live);
+u64 mmkit_ap_stat_sum(enum ap_stat stat);
+
+/**
+ * struct ap_books - where the pages of the machine are
+ * @managed:   pages the page allocator was given
+ * @tracked:   live pages of call sites, (overflow) and (unknown)
+ * @preload:   live pages of the preload buckets but (reserved)
+ * @reserved:  pages of (preload) reserved, not part of @managed
+ * @free:      free pages in the buddy lists
+ * @pcp:       free pages on per-CPU lists
+ * @unaccepted: pages that the firmware has not yet given
+ */
+struct ap_books {
+	u64 managed, tracked, preload, reserved, free, pcp, unaccepted;
+};
+
+void mmkit_ap_books(struct ap_books *books);
+s64 mmkit_ap_unaccounted(const struct ap_books *books);
+
+/* --- tags and call sites, sites.c --- */
+
+/**
+ * struct ap_chunk - AP_CHUNK_TAGS tags
+ * @counters: their counters
+ * @ip:	      return address of each site; stays after its text is gone
+ * @name:     name of a site whose text is gone, NULL while it can be looked up
+ */
+struct ap_chunk {
+	struct ap_counters __percpu *counters;
+	unsigned long ip[AP_CHUNK_TAGS];
+	char *name[AP_CHUNK_TAGS];
+};
+
+extern struct ap_chunk *mmkit_ap_chunks[AP_MAX_TAGS32 >> AP_CHUNK_SHIFT];
+
+static __always_inline struct ap_chunk *ap_chunk(u32 tag)
+{
+	return READ_ONCE(mmkit_ap_chunks[tag >> AP_CHUNK_SHIFT]);
+}
+
+int mmkit_ap_sites_start(void);
+void mmkit_ap_sites_stop(void);
+u32 mmkit_ap_site_tag(unsigned long ip);
+unsigned long mmkit_ap_site_ip(u32 tag);
+u32 mmkit_ap_tags(void);
+u32 mmkit_ap_nr_sites(void);
+bool mmkit_ap_overflowed(void);
+u64 mmkit_ap_sites_bytes(void);
+bool mmkit_ap_tag_shown(u32 tag);
+
+/* "symbol:offset [module]", and "symbol" alone; either buffer may be NULL. */
+#define AP_NAME_LEN	192
+void mmkit_ap_tag_name(u32 tag, char *tag_buf, char *func_buf);
+
+/* --- text of the page allocator's wrappers, wrappers.c --- */
+
+int mmkit_ap_wrappers_find(void);
+bool mmkit_ap_is_wrapper(unsigned long ip);
+bool mmkit_ap_is_text(unsigned long ip);
+
+/* --- call sites, callsite.c and unwind_*.c --- */
+
+extern u64 *mmkit_ap_memo;
+
+int mmkit_ap_memo_start(void);
+void mmkit_ap_memo_stop(void);
+void mmkit_ap_memo_forget_text(unsigned long start, unsigned long end);
+u32 mmkit_ap_callsite_slow(void *frame);
+void mmkit_ap_callsite_verify(u32 tag);
+DECLARE_STATIC_KEY_FALSE(mmkit_ap_verify_key);
+extern unsigned long mmkit_ap_mismatch_memo, mmkit_ap_mismatch_unwound;
+
+#include "unwind.h"
+
+/* Deepest chain of wrappers that is followed. */
+#define AP_MAX_DEPTH	24
+
+/*
+ * The tag of the call site above a function whose frame address is @frame: the
+ * first return address outside the page allocator's wrappers.
+ */
+static __always_inline u32 ap_callsite(void *frame)
+{
+	struct ap_step step = ap_step_first(frame);
+	u32 tag = 0;
+	int i;
+
+	for (i = 0; i < AP_MAX_DEPTH; i++) {
+		u32 known = ap_memo_find(mmkit_ap_memo, ap_step_ip(&step));
+
+		if (known & AP_MEMO_SITE) {
+			tag = known & ~AP_MEMO_SITE;
+			break;
+		}
+		if (!known)
+			break;
+		ap_step_next(&step, known);
+	}
+	if (unlikely(!tag))
+		tag = mmkit_ap_callsite_slow(frame);
+	if (static_branch_unlikely(&mmkit_ap_verify_key))
+		mmkit_ap_callsite_verify(tag);
+	return tag;
+}
+
+/* --- page events, events.c --- */
+
+extern void *mmkit_ap_table;
+DECLARE_STATIC_KEY_FALSE(mmkit_ap_scanning);
+
+int mmkit_ap_events_start(void);
+void mmkit_ap_events_stop(void);
+bool mmkit_ap_mark_if_untagged(unsigned long pfn, u32 tag);
+void mmkit_ap_count_in(u32 tag, u64 pages, u64 calls);
+void mmkit_ap_count_out(u32 tag, u64 pages, u64 calls);
+void mmkit_ap_drop_range(unsigned long pfn, unsigned long nr_pages);
+
+/* --- what the events miss, hooks.c --- */
+
+int mmkit_ap_hooks_start(void);
+void mmkit_ap_hooks_stop(void);
+
+/* --- pages that were there first, preload.c --- */
+
+void mmkit_ap_preload_scan(struct mmkit_pagetab *tab);
+
+/* --- files, report.c --- */
+
+extern const struct attribute * const mmkit_ap_attrs[];
+void mmkit_ap_report_files(void);
+int mmkit_ap_set_enabled(bool on);
+
+#endif /* MMKIT_ALLOCPROF_H */

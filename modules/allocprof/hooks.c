@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the page events miss: pages that the bulk allocator takes from per-CPU
+ * lists, ranges that are claimed by page frame number, and contents that move
+ * to another page. The functions are redirected, and what they did is recorded
+ * when they are done. Only pages without a tag are marked, because parts of
+ * what these functions do is visible to the events.
+ */
+#include <linux/gfp.h>
+#include <linux/list.h>
+#include <linux/migrate.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+
+#include "allocprof.h"
+
+enum { ROW_BULK, ROW_CONTIG, ROW_MIGRATE };
+
+static struct mmkit_redirect rows[];
+
+/* --- bulk -------------------------------------------------------------- */
+
+MMKIT_REDIRECT_DECLARE(bulk, unsigned long, MMKIT_BULK_ARGS);
+
+static void bulk_page(struct page *page, u32 tag)
+{
+	if (mmkit_ap_mark_if_untagged(page_to_pfn(page), tag))
+		ap_stat(AP_STAT_BULK_PAGES);
+}
+
+static void bulk_record(struct list_head *list, struct page **array, unsigned long nr, u32 tag)
+{
+	struct page *page;
+	unsigned long i;
+
+	if (!list) {
+		for (i = 0; i < nr; i++) {
+			if (array[i])
+				bulk_page(array[i], tag);
+		}
+		return;
+	}
+	/* New pages are at the head of the list. */
+	list_for_each_entry(page, list, lru) {
+		if (!nr--)
+			break;
+		bulk_page(page, tag);
+	}
+}
+
+static noinline unsigned long mmkit_redirect_fn_bulk MMKIT_BULK_ARGS
+{
+	unsigned long done;
+
+	mmkit_redirect_enter(&rows[ROW_BULK]);
+	done = mmkit_original(bulk)MMKIT_BULK_PASS;
+	if (done) {
+		preempt_disable_notrace();
+		bulk_record(MMKIT_BULK_LIST, array, done, ap_callsite(__builtin_frame_address(0)));
+		preempt_enable_notrace();
+	}
+	mmkit_redirect_leave(&rows[ROW_BULK]);
+	return done;
+}
+
+/* --- ranges ------------------------------------------------------------ */
+
+MMKIT_REDIRECT_DECLARE(contig, int, MMKIT_CONTIG_ARGS);
+
+static void contig_record(unsigned long start, unsigned long end, u32 tag)
+{
+	unsigned long pfn;
+
+	for (pfn = start; pfn < end; pfn++) {
+		preempt_disable_notrace();
+		if (mmkit_ap_mark_if_untagged(pfn, tag))
+			ap_stat(AP_STAT_CONTIG_PAGES);
+		preempt_enable_notrace();
+	}
+}
+
+static noinline int mmkit_redirect_fn_contig MMKIT_CONTIG_ARGS
+{
+	u32 tag;
+	int err;
+
+	mmkit_redirect_enter(&rows[ROW_CONTIG]);
+	err = mmkit_original(contig)MMKIT_CONTIG_PASS;
+	if (!err) {
+		preempt_disable_notrace();
+		tag = ap_callsite(__builtin_frame_address(0));
+		preempt_enable_notrace();
+		contig_record(start, end, tag);
+	}
+	mmkit_redirect_leave(&rows[ROW_CONTIG]);
+	return err;
+}
+
+/* --- migration --------------------------------------------------------- */
+
+MMKIT_REDIRECT_DECLARE(migrate, void, (struct folio *dst, struct folio *src));
+
+/*
+ * The contents move: so do the tags. They are exchanged, page by page with head
+ * bits, which leaves every counter as it is: the migrator's tag goes away with
+ * the old page. AP_TAG_EMPTY keeps classification off meanwhile.
+ */
+static void swap_marks(unsigned long dst, unsigned long src, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr; i++) {
+		u32 to = ap_mark_replace(mmkit_ap_table, mmkit_ap_wide, true, dst + i,
+					 AP_TAG_EMPTY);
+		u32 from = ap_mark_replace(mmkit_ap_table, mmkit_ap_wide, true, src + i,
+					   to ?: AP_TAG_EMPTY);
+
+		if (from != AP_TAG_NONE)
+			ap_mark_replace(mmkit_ap_table, mmkit_ap_wide, true, dst + i, from);
+		ap_stat(from == AP_TAG_NONE ? AP_STAT_MIGRATED_UNKNOWN : AP_STAT_MIGRATED);
+	}
+}
+
+static noinline void mmkit_redirect_fn_migrate(struct folio *dst, struct folio *src)
+{
+	mmkit_redirect_enter(&rows[ROW_MIGRATE]);
+	mmkit_original(migrate)(dst, src);
+	preempt_disable_notrace();
+	if (dst != src && folio_nr_pages(dst) == folio_nr_pages(src))
+		swap_marks(folio_pfn(dst), folio_pfn(src), folio_nr_pages(src));
+	else
+		ap_stat(AP_STAT_MIGRATED_UNKNOWN);
+	preempt_enable_notrace();
+	mmkit_redirect_leave(&rows[ROW_MIGRATE]);
+}
+
+static struct mmkit_redirect rows[] = {
+	[ROW_BULK]	= MMKIT_REDIRECT_ROW(bulk, __stringify(MMKIT_BULK_NAME),
+					     "unsigned long " __stringify(MMKIT_BULK_ARGS)),
+	[ROW_CONTIG]	= MMKIT_REDIRECT_ROW(contig, __stringify(MMKIT_CONTIG_NAME),
+					     "int " __stringify(MMKIT_CONTIG_ARGS)),
+	[ROW_MIGRATE]	= MMKIT_REDIRECT_ROW(migrate, "folio_migrate_flags",
+					     "void (struct folio *dst, struct folio *src)"),
+};
+
+static struct mmkit_redirect_table table = {
+	.owner	= "allocprof",
+	.rows	= rows,
+	.nr	= ARRAY_SIZE(rows),
+};
+
+int mmkit_ap_hooks_start(void)
+{
+	return mmkit_redirect_enable(&table);
+}
+
+void mmkit_ap_hooks_stop(void)
+{
+	mmkit_redirect_disable(&table);
+}

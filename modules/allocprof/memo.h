@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The memo: what is known of a return address. For the text of a page-allocator
+ * wrapper it is how far up the stack the next return address lies; for the text
+ * of a call site it is the tag of the site.
+ *
+ * A set-associative table of 64-bit words, a cache line a set. A word holds the
+ * low 40 bits of the address, which name any kernel or module text, and a value
+ * of 24 bits, so a reader in any context sees both or neither.
+ *
+ * No kernel interface is used here beyond one compare and exchange; the unit
+ * tests build it as it is.
+ */
+#ifndef MMKIT_ALLOCPROF_MEMO_H
+#define MMKIT_ALLOCPROF_MEMO_H
+
+#define AP_MEMO_SETS_SHIFT	11
+#define AP_MEMO_SETS		(1u << AP_MEMO_SETS_SHIFT)
+#define AP_MEMO_WAYS		8
+#define AP_MEMO_WORDS		(AP_MEMO_SETS * AP_MEMO_WAYS)
+
+#define AP_MEMO_VALUE_BITS	24
+#define AP_MEMO_VALUES		(1u << AP_MEMO_VALUE_BITS)
+
+/* A value with this bit is a tag, one without is a distance in bytes. */
+#define AP_MEMO_SITE		(AP_MEMO_VALUES >> 1)
+
+static __always_inline u64 ap_memo_key(unsigned long ip)
+{
+	return (u64)ip << AP_MEMO_VALUE_BITS;
+}
+
+static __always_inline u64 *ap_memo_set(u64 *memo, unsigned long ip)
+{
+	/* 2^32 / golden ratio: neighbouring return addresses spread over all sets */
+	u32 hash = (u32)ip * 0x9e3779b1u;
+
+	return memo + (hash >> (32 - AP_MEMO_SETS_SHIFT)) * AP_MEMO_WAYS;
+}
+
+/* Returns the value of @ip, 0 when there is none. */
+static __always_inline u32 ap_memo_find(u64 *memo, unsigned long ip)
+{
+	const u64 *set = ap_memo_set(memo, ip);
+	u64 key = ap_memo_key(ip);
+	unsigned int i;
+
+	for (i = 0; i < AP_MEMO_WAYS; i++) {
+		u64 value = READ_ONCE(set[i]) ^ key;
+
+		if (value < AP_MEMO_VALUES)
+			return value;
+	}
+	return 0;
+}
+
+/*
+ * Remembers a value, which is not 0 and below AP_MEMO_VALUES. In a full set it
+ * takes the place of another address, chosen by @victim. Returns true when it
+ * did that.
+ */
+static inline bool ap_memo_add(u64 *memo, unsigned long ip, u32 value, unsigned int victim)
+{
+	u64 *set = ap_memo_set(memo, ip);
+	u64 key = ap_memo_key(ip);
+	unsigned int i;
+
+	for (i = 0; i < AP_MEMO_WAYS; i++) {
+		u64 old = READ_ONCE(set[i]);
+
+		if (!old)
+			old = cmpxchg(&set[i], 0, key | value);
+		if (!old)
+			return false;
+		if ((old ^ key) < AP_MEMO_VALUES) {
+			WRITE_ONCE(set[i], key | value);
+			return false;
+		}
+	}
+	WRITE_ONCE(set[victim % AP_MEMO_WAYS], key | value);
+	return true;
+}
+
+/* Forgets all addresses of [@start, @end). */
+static inline void ap_memo_forget(u64 *memo, unsigned long start, unsigned long end)
+{
+	unsigned int i;
+
+	for (i = 0; i < AP_MEMO_WORDS; i++) {
+		u64 word = READ_ONCE(memo[i]);
+		u64 from_start = (word & ~(u64)(AP_MEMO_VALUES - 1)) - ap_memo_key(start);
+
+		if (word && from_start >> AP_MEMO_VALUE_BITS < end - start)
+			cmpxchg(&memo[i], word, 0);
+	}
+}
+
+#endif /* MMKIT_ALLOCPROF_MEMO_H */
