@@ -38,7 +38,8 @@ struct mmkit_redirect_ops;
  * @replacement: what runs instead
  * @key:	 static call that is set to the original
  * @tramp:	 trampoline of that static call, NULL where there is none
- * @addr:	 entry of the function
+ * @addr:	 entry of the function; looked up by @name unless it is given, which
+ *		 only the module that owns the function can do
  * @site:	 its ftrace call
  * @counts:	 per CPU: calls that entered and left the replacement
  */

@@ -18,6 +18,16 @@ enum { ROW_BULK, ROW_CONTIG, ROW_MIGRATE };
 
 static struct mmkit_redirect rows[];
 
+/*
+ * The call site of a replacement. A function that asks for its own frame
+ * address has a frame that the memo cannot remember, so this one asks: the
+ * frames of the replacements stay as they are.
+ */
+static noinline u32 caller_site(void)
+{
+	return ap_callsite(__builtin_frame_address(0));
+}
+
 /* --- bulk -------------------------------------------------------------- */
 
 MMKIT_REDIRECT_DECLARE(bulk, unsigned long, MMKIT_BULK_ARGS);
@@ -56,7 +66,7 @@ static noinline unsigned long mmkit_redirect_fn_bulk MMKIT_BULK_ARGS
 	done = mmkit_original(bulk)MMKIT_BULK_PASS;
 	if (done) {
 		preempt_disable_notrace();
-		bulk_record(MMKIT_BULK_LIST, array, done, ap_callsite(__builtin_frame_address(0)));
+		bulk_record(MMKIT_BULK_LIST, array, done, caller_site());
 		preempt_enable_notrace();
 	}
 	mmkit_redirect_leave(&rows[ROW_BULK]);
@@ -88,7 +98,7 @@ static noinline int mmkit_redirect_fn_contig MMKIT_CONTIG_ARGS
 	err = mmkit_original(contig)MMKIT_CONTIG_PASS;
 	if (!err) {
 		preempt_disable_notrace();
-		tag = ap_callsite(__builtin_frame_address(0));
+		tag = caller_site();
 		preempt_enable_notrace();
 		contig_record(start, end, tag);
 	}

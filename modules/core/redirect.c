@@ -57,27 +57,33 @@ static void notrace redirect_callback(unsigned long ip, unsigned long parent_ip,
 
 /* --- rows -------------------------------------------------------------- */
 
+/* Looks up the rows that do not bring their address along. */
 static int rows_resolve(struct mmkit_redirect_table *table)
 {
+	struct mmkit_ksym_table lookup = { .owner = table->owner };
 	struct mmkit_ksym *ksyms;
-	struct mmkit_ksym_table lookup = { .owner = table->owner, .nr = table->nr };
-	unsigned int i;
+	unsigned int i, nr = 0;
 	int err;
 
 	ksyms = kcalloc(table->nr, sizeof(*ksyms), GFP_KERNEL);
 	if (!ksyms)
 		return -ENOMEM;
 	for (i = 0; i < table->nr; i++) {
-		ksyms[i].name = table->rows[i].name;
-		ksyms[i].proto = table->rows[i].proto;
-		ksyms[i].lost = "calls to it cannot be redirected";
-		ksyms[i].flags = MMKIT_KSYM_REQUIRED;
+		if (table->rows[i].addr)
+			continue;
+		ksyms[nr].name = table->rows[i].name;
+		ksyms[nr].proto = table->rows[i].proto;
+		ksyms[nr].lost = "calls to it cannot be redirected";
+		ksyms[nr++].flags = MMKIT_KSYM_REQUIRED;
 	}
 	lookup.rows = ksyms;
-	err = mmkit_ksym_resolve(&lookup);
-	if (!err) {
-		for (i = 0; i < table->nr; i++)
-			table->rows[i].addr = ksyms[i].addr;
+	lookup.nr = nr;
+	err = nr ? mmkit_ksym_resolve(&lookup) : 0;
+	if (!err && nr) {
+		for (i = 0, nr = 0; i < table->nr; i++) {
+			if (!table->rows[i].addr)
+				table->rows[i].addr = ksyms[nr++].addr;
+		}
 		mmkit_ksym_release(&lookup);
 	}
 	kfree(ksyms);
