@@ -7,6 +7,7 @@
 #ifndef MMKIT_COMPAT_H
 #define MMKIT_COMPAT_H
 
+#include <linux/mmzone.h>
 #include <linux/module.h>
 #include <linux/version.h>
 
@@ -27,6 +28,13 @@
 #endif
 #ifndef CONFIG_SPARSEMEM_VMEMMAP
 #error "mmkit: needs a kernel with CONFIG_SPARSEMEM_VMEMMAP"
+#endif
+
+#if defined(CONFIG_X86_64) && !defined(CONFIG_UNWINDER_ORC)
+#error "mmkit: needs a kernel with CONFIG_UNWINDER_ORC"
+#endif
+#if defined(CONFIG_ARM64_BTI_KERNEL) || defined(CONFIG_CFI_CLANG) || defined(CONFIG_CFI)
+#error "mmkit: a kernel that checks indirect branches cannot be entered behind an ftrace call"
 #endif
 
 /* Symbol namespaces: a bare word, later a string literal. */
@@ -75,13 +83,14 @@
 #endif
 #endif
 
-/* The largest order of the page allocator, inclusive. */
-#if defined(MMKIT_HAVE_MAX_PAGE_ORDER)
-#define MMKIT_MAX_PAGE_ORDER	MAX_PAGE_ORDER
-#elif defined(MMKIT_HAVE_MAX_ORDER_EXCLUSIVE)
-#define MMKIT_MAX_PAGE_ORDER	(MAX_ORDER - 1)
+/* The largest order of the page allocator, inclusive: it has a list for each. */
+#define MMKIT_MAX_PAGE_ORDER	(ARRAY_SIZE(((struct zone *)NULL)->free_area) - 1)
+
+/* Bits of a physical address that this machine can have. */
+#ifdef CONFIG_X86_64
+#define mmkit_phys_bits()	min_t(unsigned int, MAX_PHYSMEM_BITS, boot_cpu_data.x86_phys_bits)
 #else
-#error "mmkit: cannot tell the largest page order of this kernel"
+#define mmkit_phys_bits()	MAX_PHYSMEM_BITS
 #endif
 
 /* Text that a module frees once its init function has returned. */

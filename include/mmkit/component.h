@@ -73,7 +73,7 @@ int mmkit_component_register(struct mmkit_component *comp);
  * @comp: the component
  *
  * Waits for readers and writers of its files: the caller must hold no lock
- * that one of them takes.
+ * that one of them takes, and has stopped everything that could blow the fuse.
  *
  * Context: process, may sleep.
  */

@@ -102,13 +102,15 @@ u64 mmkit_ap_stat_sum(enum ap_stat stat);
 
 /**
  * struct ap_books - where the pages of the machine are
- * @managed:   pages the page allocator was given
+ * @managed:   pages the page allocator was given. A balloon driver takes the
+ *	       pages that it holds off this number although they are tracked:
+ *	       the books are short by the balloon then.
  * @tracked:   live pages of call sites, (overflow) and (unknown)
  * @preload:   live pages of the preload buckets but (reserved)
  * @reserved:  pages of (preload) reserved, not part of @managed
  * @free:      free pages in the buddy lists
  * @pcp:       free pages on per-CPU lists
- * @unaccepted: pages that the firmware has not yet given
+ * @unaccepted: pages that the firmware has not yet given; part of @preload
  */
 struct ap_books {
 	u64 managed, tracked, preload, reserved, free, pcp, unaccepted;
@@ -210,7 +212,7 @@ DECLARE_STATIC_KEY_FALSE(mmkit_ap_scanning);
 
 int mmkit_ap_events_start(void);
 void mmkit_ap_events_stop(void);
-bool mmkit_ap_mark_if_untagged(unsigned long pfn, u32 tag);
+bool mmkit_ap_mark_if_untagged(unsigned long pfn, u32 tag, bool head);
 void mmkit_ap_count_in(u32 tag, u64 pages, u64 calls);
 void mmkit_ap_count_out(u32 tag, u64 pages, u64 calls);
 void mmkit_ap_drop_range(unsigned long pfn, unsigned long nr_pages);

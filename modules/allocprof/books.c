@@ -63,6 +63,8 @@ static void add_zone(struct ap_books *books, struct zone *zone)
 	books->managed += zone_managed_pages(zone);
 	books->free += zone_page_state_snapshot(zone, NR_FREE_PAGES);
 #ifdef CONFIG_UNACCEPTED_MEMORY
+	/* The kernel calls these free; classification took them for (preload)other. */
+	books->free -= zone_page_state_snapshot(zone, NR_UNACCEPTED);
 	books->unaccepted += zone_page_state_snapshot(zone, NR_UNACCEPTED);
 #endif
 	for_each_possible_cpu(cpu)
@@ -99,6 +101,5 @@ void mmkit_ap_books(struct ap_books *books)
 
 s64 mmkit_ap_unaccounted(const struct ap_books *books)
 {
-	return books->managed - books->tracked - books->preload - books->free - books->pcp -
-	       books->unaccepted;
+	return books->managed - books->tracked - books->preload - books->free - books->pcp;
 }

@@ -40,7 +40,7 @@ static noinline void bad_tag(void)
 
 static __always_inline struct ap_counters __percpu *tag_counters(u32 tag)
 {
-	struct ap_chunk *chunk = ap_chunk(tag);
+	struct ap_chunk *chunk = likely(tag < AP_MAX_TAGS32) ? ap_chunk(tag) : NULL;
 
 	if (unlikely(!chunk)) {
 		bad_tag();
@@ -65,6 +65,8 @@ static __always_inline void count_out(u32 tag, u64 pages, u64 calls)
 
 	if (unlikely(!counters))
 		return;
+	/* Whoever sees the page go out sees that it came in (mmkit_ap_live()). */
+	smp_wmb();
 	this_cpu_add(counters->pages_out, pages);
 	this_cpu_add(counters->calls_out, calls);
 }
@@ -95,9 +97,10 @@ static noinline void overwritten(bool wide, u32 old)
 	ap_stat(AP_STAT_OVERWRITTEN);
 }
 
-static __always_inline void mark_alloc(bool wide, unsigned long pfn, unsigned long nr, u32 tag)
+static __always_inline void mark_alloc(bool wide, unsigned long pfn, unsigned long nr, u32 tag,
+				       bool head)
 {
-	u32 mark = tag | ap_head(wide);
+	u32 mark = head ? tag | ap_head(wide) : tag;
 	unsigned long i;
 
 	for (i = 0; i < nr; i++) {
@@ -107,7 +110,7 @@ static __always_inline void mark_alloc(bool wide, unsigned long pfn, unsigned lo
 			overwritten(wide, old);
 		mark = tag;
 	}
-	count_in(tag, nr, 1);
+	count_in(tag, nr, head);
 }
 
 /* Takes the marks of a range away. */
@@ -148,9 +151,9 @@ static void notrace on_alloc(void *data, struct page *page, unsigned int order, 
 	preempt_disable_notrace();
 	tag = ap_callsite(__builtin_frame_address(0));
 	if (static_branch_unlikely(&wide_key))
-		mark_alloc(true, page_to_pfn(page), 1UL << order, tag);
+		mark_alloc(true, page_to_pfn(page), 1UL << order, tag, true);
 	else
-		mark_alloc(false, page_to_pfn(page), 1UL << order, tag);
+		mark_alloc(false, page_to_pfn(page), 1UL << order, tag, true);
 	preempt_enable_notrace();
 }
 
@@ -172,27 +175,27 @@ static void on_retag(void *data, unsigned long pfn, unsigned int order, unsigned
 	preempt_disable_notrace();
 	tag = mmkit_ap_site_tag(ip);
 	clear_range(mmkit_ap_wide, pfn, 1UL << order, AP_TAG_EMPTY);
-	mark_alloc(mmkit_ap_wide, pfn, 1UL << order, tag);
+	mark_alloc(mmkit_ap_wide, pfn, 1UL << order, tag, true);
 	ap_stat(AP_STAT_RETAGGED);
 	preempt_enable_notrace();
 }
 
 /*
- * Marks one page as an allocation of its own unless it has a tag. For pages
- * that were taken without an event and belong to the caller. Preemption is
- * disabled. Returns true when the page is marked now.
+ * Marks one page, with @head as an allocation of its own, unless it has a tag.
+ * For pages that were taken without an event and belong to the caller.
+ * Preemption is disabled. Returns true when the page is marked now.
  */
-bool mmkit_ap_mark_if_untagged(unsigned long pfn, u32 tag)
+bool mmkit_ap_mark_if_untagged(unsigned long pfn, u32 tag, bool head)
 {
 	u32 old = ap_mark_get(mmkit_ap_table, mmkit_ap_wide, pfn);
 
 	if (ap_counted(old & (ap_head(mmkit_ap_wide) - 1)))
 		return false;
-	mark_alloc(mmkit_ap_wide, pfn, 1, tag);
+	mark_alloc(mmkit_ap_wide, pfn, 1, tag, head);
 	return true;
 }
 
-/* Memory goes offline, or the table does: nobody will free these pages. */
+/* Memory goes offline: nobody will free these pages. */
 void mmkit_ap_drop_range(unsigned long pfn, unsigned long nr_pages)
 {
 	clear_range(mmkit_ap_wide, pfn, nr_pages, AP_TAG_NONE);
@@ -207,6 +210,10 @@ static struct mmkit_page_events events = {
 
 int mmkit_ap_events_start(void)
 {
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		memset(per_cpu_ptr(&mmkit_ap_stats, cpu), 0, sizeof(mmkit_ap_stats));
 	if (mmkit_ap_wide)
 		static_branch_enable(&wide_key);
 	return mmkit_page_events_register(&events);

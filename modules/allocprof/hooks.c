@@ -34,7 +34,7 @@ MMKIT_REDIRECT_DECLARE(bulk, unsigned long, MMKIT_BULK_ARGS);
 
 static void bulk_page(struct page *page, u32 tag)
 {
-	if (mmkit_ap_mark_if_untagged(page_to_pfn(page), tag))
+	if (mmkit_ap_mark_if_untagged(page_to_pfn(page), tag, true))
 		ap_stat(AP_STAT_BULK_PAGES);
 }
 
@@ -77,13 +77,14 @@ static noinline unsigned long mmkit_redirect_fn_bulk MMKIT_BULK_ARGS
 
 MMKIT_REDIRECT_DECLARE(contig, int, MMKIT_CONTIG_ARGS);
 
-static void contig_record(unsigned long start, unsigned long end, u32 tag)
+/* A range is one allocation when it is one folio, else each page is one. */
+static void contig_record(unsigned long start, unsigned long end, bool folio, u32 tag)
 {
 	unsigned long pfn;
 
 	for (pfn = start; pfn < end; pfn++) {
 		preempt_disable_notrace();
-		if (mmkit_ap_mark_if_untagged(pfn, tag))
+		if (mmkit_ap_mark_if_untagged(pfn, tag, !folio || pfn == start))
 			ap_stat(AP_STAT_CONTIG_PAGES);
 		preempt_enable_notrace();
 	}
@@ -100,7 +101,7 @@ static noinline int mmkit_redirect_fn_contig MMKIT_CONTIG_ARGS
 		preempt_disable_notrace();
 		tag = caller_site();
 		preempt_enable_notrace();
-		contig_record(start, end, tag);
+		contig_record(start, end, gfp & __GFP_COMP, tag);
 	}
 	mmkit_redirect_leave(&rows[ROW_CONTIG]);
 	return err;
@@ -115,19 +116,32 @@ MMKIT_REDIRECT_DECLARE(migrate, void, (struct folio *dst, struct folio *src));
  * bits, which leaves every counter as it is: the migrator's tag goes away with
  * the old page. AP_TAG_EMPTY keeps classification off meanwhile.
  */
+static void swap_page_marks(unsigned long dst, unsigned long src)
+{
+	u32 to = ap_mark_replace(mmkit_ap_table, mmkit_ap_wide, true, dst, AP_TAG_EMPTY);
+	u32 from = ap_mark_replace(mmkit_ap_table, mmkit_ap_wide, true, src, AP_TAG_EMPTY);
+
+	if (from == AP_TAG_NONE) {
+		/* Not classified yet: the migrator keeps its page, or it is classified there. */
+		ap_mark_replace(mmkit_ap_table, mmkit_ap_wide, true, dst,
+				to == AP_TAG_EMPTY ? AP_TAG_NONE : to);
+		ap_stat(AP_STAT_MIGRATED_UNKNOWN);
+		return;
+	}
+	ap_mark_replace(mmkit_ap_table, mmkit_ap_wide, true, dst, from);
+	if (to != AP_TAG_NONE)
+		ap_mark_replace(mmkit_ap_table, mmkit_ap_wide, true, src, to);
+	ap_stat(AP_STAT_MIGRATED);
+}
+
 static void swap_marks(unsigned long dst, unsigned long src, unsigned long nr)
 {
 	unsigned long i;
 
 	for (i = 0; i < nr; i++) {
-		u32 to = ap_mark_replace(mmkit_ap_table, mmkit_ap_wide, true, dst + i,
-					 AP_TAG_EMPTY);
-		u32 from = ap_mark_replace(mmkit_ap_table, mmkit_ap_wide, true, src + i,
-					   to ?: AP_TAG_EMPTY);
-
-		if (from != AP_TAG_NONE)
-			ap_mark_replace(mmkit_ap_table, mmkit_ap_wide, true, dst + i, from);
-		ap_stat(from == AP_TAG_NONE ? AP_STAT_MIGRATED_UNKNOWN : AP_STAT_MIGRATED);
+		preempt_disable_notrace();
+		swap_page_marks(dst + i, src + i);
+		preempt_enable_notrace();
 	}
 }
 
@@ -135,14 +149,18 @@ static noinline void mmkit_redirect_fn_migrate(struct folio *dst, struct folio *
 {
 	mmkit_redirect_enter(&rows[ROW_MIGRATE]);
 	mmkit_original(migrate)(dst, src);
-	preempt_disable_notrace();
-	if (dst != src && folio_nr_pages(dst) == folio_nr_pages(src))
+	/* Device memory has page frame numbers, but no table describes them. */
+	if (dst != src && folio_nr_pages(dst) == folio_nr_pages(src) &&
+	    !folio_is_zone_device(dst) && !folio_is_zone_device(src))
 		swap_marks(folio_pfn(dst), folio_pfn(src), folio_nr_pages(src));
 	else
 		ap_stat(AP_STAT_MIGRATED_UNKNOWN);
-	preempt_enable_notrace();
 	mmkit_redirect_leave(&rows[ROW_MIGRATE]);
 }
+
+static_assert(__same_type(MMKIT_BULK_NAME, mmkit_redirect_fn_bulk));
+static_assert(__same_type(MMKIT_CONTIG_NAME, mmkit_redirect_fn_contig));
+static_assert(__same_type(folio_migrate_flags, mmkit_redirect_fn_migrate));
 
 static struct mmkit_redirect rows[] = {
 	[ROW_BULK]	= MMKIT_REDIRECT_ROW(bulk, __stringify(MMKIT_BULK_NAME),

@@ -39,17 +39,22 @@ bool mmkit_ap_enabled;
 
 struct mmkit_pagetab *mmkit_ap_side_table;
 
+static bool closing;		/* the module goes: no way back; under mmkit_ap_lock */
+static bool table_closing;
+
 #define AP_KSYM_DATA(X) AP_ARCH_KSYM_DATA(X)
 MMKIT_KSYM_DEFINE_TABLE(ksyms, "allocprof", AP_COMMON_KSYMS, AP_KSYM_DATA);
 
-static_assert(__same_type(drain_all_pages, mmkit_ksym_proto_drain_all_pages));
 static_assert(__same_type(core_kernel_text, mmkit_ksym_proto_core_kernel_text));
 static_assert(__same_type(__module_text_address, mmkit_ksym_proto___module_text_address));
 
-/* Memory goes: whatever is still marked there will not be freed any more. */
+/*
+ * Memory goes offline: what is still marked there will not be freed any more.
+ * When the whole table goes, the counters go too.
+ */
 static void table_fini(void *data, unsigned long pfn, unsigned long nr_pages)
 {
-	if (mmkit_ap_table)
+	if (mmkit_ap_table && !READ_ONCE(table_closing))
 		mmkit_ap_drop_range(pfn, nr_pages);
 }
 
@@ -67,7 +72,9 @@ static int table_start(void)
 
 static void table_stop(void)
 {
+	WRITE_ONCE(table_closing, true);
 	mmkit_pagetab_destroy(mmkit_ap_side_table);
+	table_closing = false;
 	mmkit_ap_table = NULL;
 	mmkit_ap_side_table = NULL;
 }
@@ -122,7 +129,7 @@ int mmkit_ap_set_enabled(bool on)
 	int err = 0;
 
 	mutex_lock(&mmkit_ap_lock);
-	if (on && mmkit_fuse_blown(&mmkit_ap_component)) {
+	if (on && (closing || mmkit_fuse_blown(&mmkit_ap_component))) {
 		err = -EPERM;
 	} else if (on && !mmkit_ap_enabled) {
 		err = profiler_start();
@@ -146,6 +153,16 @@ struct mmkit_component mmkit_ap_component = {
 	.attrs	= mmkit_ap_attrs,
 	.disarm	= disarm,
 };
+
+/* The component goes last: its fuse can be waited for when nothing can blow it. */
+static void allocprof_down(void)
+{
+	mutex_lock(&mmkit_ap_lock);
+	closing = true;
+	mutex_unlock(&mmkit_ap_lock);
+	mmkit_ap_set_enabled(false);
+	mmkit_component_unregister(&mmkit_ap_component);
+}
 
 static int check_parameters(void)
 {
@@ -186,7 +203,7 @@ static int __init allocprof_init(void)
 	return 0;
 
 err_component:
-	mmkit_component_unregister(&mmkit_ap_component);
+	allocprof_down();
 err_ksyms:
 	mmkit_ksym_release(&ksyms);
 	return err;
@@ -195,8 +212,7 @@ module_init(allocprof_init);
 
 static void __exit allocprof_exit(void)
 {
-	mmkit_component_unregister(&mmkit_ap_component);
-	mmkit_ap_set_enabled(false);
+	allocprof_down();
 	mmkit_ksym_release(&ksyms);
 }
 module_exit(allocprof_exit);

@@ -88,7 +88,10 @@ static int scan_section(void *data, unsigned long start, unsigned long nr_pages)
 	return 0;
 }
 
-/* A free page that is in a bucket: it was between lists when we looked. */
+/*
+ * A free page that is in a bucket: it was between lists when we looked. A used
+ * page that is in none: it belonged to a free block a moment before.
+ */
 static void settle_page(unsigned long pfn)
 {
 	u32 mark = ap_mark_get(mmkit_ap_table, mmkit_ap_wide, pfn);
@@ -112,6 +115,8 @@ static int settle_section(void *data, unsigned long start, unsigned long nr_page
 		block = page ? free_block(page, pfn) : 0;
 		for (i = 0; i < block; i++)
 			settle_page(pfn + i);
+		if (page && !block && !PageBuddy(page) && !known(pfn))
+			install(pfn, page);
 		if (!(pfn % 1024))
 			cond_resched();
 	}

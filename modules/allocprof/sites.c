@@ -85,7 +85,7 @@ unsigned long mmkit_ap_site_ip(u32 tag)
 
 u32 mmkit_ap_tags(void)
 {
-	return nr_tags;
+	return smp_load_acquire(&nr_tags);
 }
 
 u32 mmkit_ap_nr_sites(void)
@@ -255,7 +255,9 @@ static void slot_leave(unsigned long ip, u32 tag)
 
 	for (i = 0; i <= slots_mask; i++, at = (at + 1) & slots_mask) {
 		if (slots[at] == tag) {
-			WRITE_ONCE(slots[at], SLOT_LEFT);
+			/* The end of a run of slots can be free at once. */
+			WRITE_ONCE(slots[at], slots[(at + 1) & slots_mask] == SLOT_FREE ?
+				   SLOT_FREE : SLOT_LEFT);
 			return;
 		}
 		if (slots[at] == SLOT_FREE)
@@ -295,7 +297,7 @@ static int module_notify(struct notifier_block *nb, unsigned long action, void *
 	unsigned long start, end;
 	int round;
 
-	if (mod == THIS_MODULE || (action != MODULE_STATE_LIVE && action != MODULE_STATE_GOING))
+	if (action != MODULE_STATE_LIVE && action != MODULE_STATE_GOING)
 		return NOTIFY_OK;
 	for (round = 0; round < 2; round++) {
 		if (round)
@@ -307,7 +309,9 @@ static int module_notify(struct notifier_block *nb, unsigned long action, void *
 		mmkit_module_text(mod, &start, &end);
 		retire_text(start, end, true);
 	}
-	WRITE_ONCE(exhausted, false);
+	/* Tags may come free: sites that had to do without may try again. */
+	if (xchg(&exhausted, false))
+		mmkit_ap_memo_forget_text(0, ~0UL);
 	return NOTIFY_OK;
 }
 
@@ -345,15 +349,14 @@ static void tag_reset(u32 tag)
  * get such a tag any more, so once drained it stays drained; the grace period
  * is for a free that has counted pages but not yet calls.
  */
-static unsigned int recycle(void)
+static void recycle(void)
 {
 	unsigned long *drained;
-	unsigned int nr = 0;
 	u32 tag;
 
 	drained = kvcalloc(BITS_TO_LONGS(nr_tags), sizeof(*drained), GFP_KERNEL);
 	if (!drained)
-		return 0;
+		return;
 	for (tag = AP_TAG_SITE; tag < nr_tags; tag++) {
 		if (*site_name(tag) && tag_drained(tag))
 			__set_bit(tag, drained);
@@ -361,13 +364,14 @@ static unsigned int recycle(void)
 	if (!bitmap_empty(drained, nr_tags)) {
 		synchronize_rcu();
 		for_each_set_bit(tag, drained, nr_tags) {
+			if (ap_pool_ready(&pool) == AP_POOL_SIZE)
+				break;
 			tag_reset(tag);
 			atomic_dec(&nr_sites);
-			nr += ap_pool_put(&pool, tag);
+			ap_pool_put(&pool, tag);
 		}
 	}
 	kvfree(drained);
-	return nr;
 }
 
 static void chunk_free(struct ap_chunk *chunk)
@@ -400,7 +404,7 @@ static int chunk_add(void)
 	}
 	tag = nr_tags;
 	smp_store_release(&mmkit_ap_chunks[tag >> AP_CHUNK_SHIFT], chunk);
-	nr_tags = min(tag + AP_CHUNK_TAGS, max_tags);
+	smp_store_release(&nr_tags, min(tag + AP_CHUNK_TAGS, max_tags));
 	for (tag = max_t(u32, tag, AP_TAG_SITE); tag < nr_tags; tag++)
 		ap_pool_put(&pool, tag);
 	return 0;
@@ -416,11 +420,19 @@ static int pool_fill(u32 wanted)
 	return err;
 }
 
+/*
+ * Tags are used again only while no report looks at them, so the lock that
+ * reports hold is tried; it cannot be waited for, because whoever stops the
+ * profiler waits for this worker under it.
+ */
 static void refill_work(struct work_struct *work)
 {
+	bool alone = mutex_trylock(&mmkit_ap_lock);
+
 	mutex_lock(&sites_lock);
 	if (running) {
-		recycle();
+		if (alone)
+			recycle();
 		if (pool_fill(2 * POOL_LOW))
 			pr_warn_once("no memory for more call sites: new ones go to (overflow)\n");
 		if (!ap_pool_ready(&pool) && nr_tags == max_tags) {
@@ -430,6 +442,8 @@ static void refill_work(struct work_struct *work)
 		}
 	}
 	mutex_unlock(&sites_lock);
+	if (alone)
+		mutex_unlock(&mmkit_ap_lock);
 }
 
 /* --- start and stop ---------------------------------------------------- */

@@ -7,8 +7,8 @@
  * frame records.
  *
  * struct ap_unwind: the true one, for what the memo does not know. x86 asks the
- * kernel's own unwinder and the unwind tables; arm64 needs nothing else than
- * the frame records.
+ * kernel's own unwinder and the unwind tables; arm64 compares the frame records
+ * with the kernel's own walk.
  */
 #ifndef MMKIT_ALLOCPROF_UNWIND_H
 #define MMKIT_ALLOCPROF_UNWIND_H
@@ -68,7 +68,7 @@ struct ap_step {
 };
 
 /* Kernel and module text have all of these bits set; a signature lies in them. */
-#define AP_TEXT_TOP_BITS	GENMASK(63, 48)
+#define AP_TEXT_TOP_BITS	GENMASK(63, VA_BITS_MIN - 1)
 
 static __always_inline struct ap_step ap_step_first(void *frame)
 {

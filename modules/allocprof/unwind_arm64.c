@@ -20,10 +20,19 @@ void mmkit_ap_unwind_start(struct ap_unwind *unwind, void *frame)
 
 bool mmkit_ap_unwind_frame(struct ap_unwind *unwind, struct ap_frame *out)
 {
+	unsigned int i;
+
 	if (unwind->at >= unwind->nr || !unwind->step.record)
 		return false;
-	out->ip = unwind->trace[unwind->at++];
 	out->raw = ap_step_ip(&unwind->step);
+	/* The word of a record is in the trace, unless it is a tracer's trampoline. */
+	for (i = unwind->at; i < unwind->nr; i++) {
+		if (unwind->trace[i] == out->raw) {
+			unwind->at = i;
+			break;
+		}
+	}
+	out->ip = unwind->trace[unwind->at++];
 	out->step = 1;
 	ap_step_next(&unwind->step, 1);
 	return true;

@@ -19,7 +19,7 @@ static const char * const wrapper_names[] = {
 	"alloc_pages_nolock", "__folio_alloc", "folio_alloc", "folio_alloc_mpol",
 	"folio_alloc_mpol_user", "vma_alloc_folio", "__folio_alloc_node", "alloc_frozen_pages_mpol",
 	"__get_free_pages", "get_zeroed_page", "get_free_pages", "alloc_pages_exact",
-	"alloc_pages_exact_nid", "make_alloc_exact", "__traceiter_mm_page_alloc",
+	"alloc_pages_exact_nid", "make_alloc_exact", "__traceiter_mm_page_alloc", "__do_trace_mm_page_alloc",
 	"alloc_zeroed_user_highpage_movable", "vma_alloc_zeroed_movable_folio",
 	/* bulk and by range */
 	"__alloc_pages_bulk", "alloc_pages_bulk", "alloc_pages_bulk_array_mempolicy",

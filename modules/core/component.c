@@ -217,8 +217,12 @@ int mmkit_component_init(void)
 		return err;
 	}
 	debugfs_root = debugfs_create_dir("mmkit", NULL);
-	mmkit_debugfs_table("components", &components_fops);
 	return 0;
+}
+
+void mmkit_component_files(void)
+{
+	mmkit_debugfs_table("components", &components_fops);
 }
 
 void mmkit_component_exit(void)

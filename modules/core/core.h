@@ -35,22 +35,23 @@ struct vm_struct;
 struct page;
 MMKIT_KSYM_DECLARE_TABLE(MMKIT_CORE_KSYMS)
 
-extern struct mmkit_ksym_table mmkit_core_ksyms;
-
 /* component.c */
 int mmkit_component_init(void);
+void mmkit_component_files(void);
 void mmkit_component_exit(void);
 void mmkit_debugfs_table(const char *name, const struct file_operations *fops);
 
 /* ksym.c */
 int mmkit_ksym_init(const char *hidden);
 void mmkit_ksym_exit(void);
+void mmkit_ksym_files(void);
 
 /* pagetab.c */
 int mmkit_pagetab_init(void);
 void mmkit_pagetab_exit(void);
+void mmkit_pagetab_files(void);
 
 /* redirect.c */
-void mmkit_redirect_init(void);
+void mmkit_redirect_files(void);
 
 #endif /* MMKIT_CORE_H */

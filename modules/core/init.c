@@ -41,10 +41,14 @@ static int __init mmkit_init(void)
 	err = mmkit_pagetab_init();
 	if (err)
 		goto err_table;
-	mmkit_redirect_init();
 	err = mmkit_component_register(&core_component);
 	if (err)
 		goto err_pagetab;
+	/* Nothing fails after this: an open file would outlive the module. */
+	mmkit_component_files();
+	mmkit_ksym_files();
+	mmkit_pagetab_files();
+	mmkit_redirect_files();
 	return 0;
 
 err_pagetab:

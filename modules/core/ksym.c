@@ -3,8 +3,7 @@
  * Symbols of the kernel that are not exported.
  *
  * The walk over all symbols of the kernel is itself not exported; its address
- * is taken from a kprobe that is registered, never armed for longer than that,
- * and removed at once. On kernels with indirect branch tracking that address
+ * is taken from a kprobe that is registered, never armed, and removed at once. On kernels with indirect branch tracking that address
  * lies behind the landing pad of the function, which a direct call does not
  * need. Everything else comes from the walk: one pass finds all rows of a table
  * and notices names that are not unique.
@@ -249,7 +248,7 @@ DEFINE_SHOW_ATTRIBUTE(symbols);
 
 static int ksym_by_kprobe(struct mmkit_ksym *row)
 {
-	struct kprobe kp = { .symbol_name = row->name };
+	struct kprobe kp = { .symbol_name = row->name, .flags = KPROBE_FLAG_DISABLED };
 	int err;
 
 	err = register_kprobe(&kp);
@@ -280,9 +279,13 @@ int mmkit_ksym_init(const char *hidden)
 	err = ksym_settle(&bootstrap);
 	if (err)
 		return err;
-	ksym_list(&bootstrap);
+	/* Now that the walk works it tells where it begins itself. */
+	return mmkit_ksym_resolve(&bootstrap);
+}
+
+void mmkit_ksym_files(void)
+{
 	mmkit_debugfs_table("symbols", &symbols_fops);
-	return 0;
 }
 
 void mmkit_ksym_exit(void)

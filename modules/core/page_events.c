@@ -78,6 +78,7 @@ void mmkit_page_events_unregister(struct mmkit_page_events *client)
 	WARN_ON_ONCE(tracepoint_probe_unregister(tp_free, client->free, client));
 	mutex_unlock(&clients_lock);
 	tracepoint_synchronize_unregister();
+	/* For walkers of the list in retag_slow(); newer tracepoints do not wait for RCU. */
 	synchronize_rcu();
 }
 MMKIT_EXPORT(mmkit_page_events_unregister);

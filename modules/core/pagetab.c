@@ -85,7 +85,7 @@ static unsigned long pagetab_max_pfn(void)
 {
 	if (IS_ENABLED(CONFIG_KASAN_VMALLOC))
 		return round_up(2 * highest_online_pfn(), PAGES_PER_SECTION);
-	return 1UL << (MAX_PHYSMEM_BITS - PAGE_SHIFT);
+	return 1UL << (mmkit_phys_bits() - PAGE_SHIFT);
 }
 
 static int area_reserve(struct mmkit_pagetab_area *area)
@@ -458,13 +458,14 @@ static int pagetab_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(pagetab);
 
+void mmkit_pagetab_files(void)
+{
+	mmkit_debugfs_table("pagetab", &pagetab_fops);
+}
+
 int mmkit_pagetab_init(void)
 {
-	int err = register_memory_notifier(&pagetab_nb);
-
-	if (!err)
-		mmkit_debugfs_table("pagetab", &pagetab_fops);
-	return err;
+	return register_memory_notifier(&pagetab_nb);
 }
 
 void mmkit_pagetab_exit(void)

@@ -127,6 +127,27 @@ static unsigned long row_inside(const struct mmkit_redirect *row)
 	return row_sum(row, true) - left;
 }
 
+/* A task that died inside will never leave: say so, and keep the text for it. */
+static void row_wait(const struct mmkit_redirect_table *table, const struct mmkit_redirect *row)
+{
+	unsigned int rounds;
+
+	for (rounds = 0; row_inside(row); rounds++) {
+		if (rounds == 500)
+			pr_warn("%s: waiting for %lu tasks inside %s\n", table->owner,
+				row_inside(row), row->name);
+		msleep(20);
+	}
+}
+
+/* ftrace has given up after a bug: calls come here still, so the text must stay. */
+static void stay_for_ever(const struct mmkit_redirect_table *table)
+{
+	pr_err("%s: ftrace does not give its calls back, this task stays here\n", table->owner);
+	for (;;)
+		schedule_timeout_uninterruptible(MAX_SCHEDULE_TIMEOUT);
+}
+
 static void rows_release(struct mmkit_redirect_table *table)
 {
 	unsigned int i;
@@ -176,7 +197,8 @@ int mmkit_redirect_enable(struct mmkit_redirect_table *table)
 	err = ops_register(table);
 	if (err) {
 		pr_err("%s: calls cannot be redirected (error %d)%s\n", table->owner, err,
-		       err == -EBUSY ? ": somebody else, a live patch perhaps, has done so" : "");
+		       err == -EBUSY ?
+		       ": somebody else, a live patch perhaps, has done so, or ftrace is off" : "");
 		goto err_release;
 	}
 	mutex_lock(&tables_lock);
@@ -202,12 +224,11 @@ void mmkit_redirect_disable(struct mmkit_redirect_table *table)
 	list_del(&table->link);
 	mutex_unlock(&tables_lock);
 
-	WARN_ON_ONCE(unregister_ftrace_function(&table->ops->ops));
+	if (WARN_ON_ONCE(unregister_ftrace_function(&table->ops->ops)))
+		stay_for_ever(table);
 	synchronize_rcu_tasks();
-	for (i = 0; i < table->nr; i++) {
-		while (row_inside(&table->rows[i]))
-			msleep(20);
-	}
+	for (i = 0; i < table->nr; i++)
+		row_wait(table, &table->rows[i]);
 	synchronize_rcu_tasks();
 
 	ftrace_free_filter(&table->ops->ops);
@@ -242,7 +263,7 @@ static int redirects_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(redirects);
 
-void mmkit_redirect_init(void)
+void mmkit_redirect_files(void)
 {
 	mmkit_debugfs_table("redirects", &redirects_fops);
 }
