@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Side tables: an entry for every page, nothing for pages that are not needed.
+# vm: mem=1G smp=2
+. /mmkit/lib.sh
+. /mmkit/suite.sh
+
+free_kb() {
+	sync
+	echo 3 > /proc/sys/vm/drop_caches
+	awk '/^MemFree/ { print $2 }' /proc/meminfo
+}
+
+load mmkit
+module_test mmkit_test_pagetab
+
+# As many tables as memory holds: the last one fails, nobody is killed for it.
+free_kb > /dev/null
+before=$(free_kb)
+load mmkit_test_pagetab fill=2000
+unload mmkit_test_pagetab
+expect_dmesg 'pagetab fill: no memory for the entries'
+expect_dmesg 'ok - a table that does not fit is -ENOMEM'
+after=$(free_kb)
+check "memory is back ($before kB free before, $after kB after)" \
+	[ "$after" -gt $((before - 8192)) ]
+check "no table is left" sh -c "[ \$(wc -l < /sys/kernel/debug/mmkit/pagetab) -eq 1 ]"
+
+# The kernel's own picture of memory, read while gigabytes of absent table pages are mapped.
+load mmkit_test_pagetab stay=1
+check "/proc/kcore is read over memory that tables leave absent" kcore_sweep
+unload mmkit_test_pagetab
+unload mmkit

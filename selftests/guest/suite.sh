@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Helpers that know the suite; sourced by cases after lib.sh.
+#
+#   module_results MODULE         states a result for each "ok - " and "not ok - " line that the
+#                                 test module has written to dmesg since the case began
+#   module_test MODULE [P=V...]   loads a test module, states its results, unloads it
+#   prof_stat KEY                 a number of debugfs allocprof/stats
+#   prof_bytes PATTERN            live bytes of the call sites whose function matches (awk)
+#   books_close                   at most 1 % of managed memory is unaccounted for, none twice
+#   kcore_sweep                   reads all of /proc/kcore's segments, a page in each 16 MiB
+
+mmkit_debugfs=/sys/kernel/debug/mmkit
+prof=$mmkit_debugfs/allocprof
+prof_sysfs=/sys/kernel/mmkit/allocprof
+
+module_results()
+{
+	local line
+	case_dmesg | sed -n "s/^.*] $1: \(ok\|not ok\) - /\1 /p" > "/tmp/said.$1"
+	[ -s "/tmp/said.$1" ] || fail "$1 said nothing"
+	while read -r line; do
+		case $line in
+		ok\ *) pass "${line#ok }" ;;
+		*) fail "${line#not ok }" ;;
+		esac
+	done < "/tmp/said.$1"
+}
+
+module_test()
+{
+	load "$@" || return 1
+	unload "$1"
+	module_results "$1"
+}
+
+prof_stat()
+{
+	awk -v key="$1" '$1 == key { print $2 }' $prof/stats
+}
+
+prof_bytes()
+{
+	awk -v want="func:($1)\$" '{ sub(" accurate:no", ""); if ($NF ~ want) sum += $1 }
+		END { printf "%d\n", sum }' $prof/allocinfo
+}
+
+_books_open()
+{
+	awk '{ book[$1] = $2 } END {
+		off = book["unaccounted_bytes"]
+		print "unaccounted_bytes", off, "of", book["managed_bytes"]
+		exit (off < 0 ? -off : off) * 100 > book["managed_bytes"]
+	}' $prof/books
+}
+
+# Pages on their way between lists are in no book for a moment.
+books_close()
+{
+	_books_open || { sleep 1; _books_open; }
+}
+
+kcore_sweep()
+{
+	/mmkit/bin/kcore_sweep
+}
