@@ -132,22 +132,44 @@ static void unit_unmap(struct mmkit_pagetab_area *area, unsigned long nr)
 	mmkit_ksym(vunmap_range)(unit_addr(area, nr), unit_end(area, nr));
 }
 
+/* A table that does not fit fails; nobody is killed to make room for it. */
+#define GFP_TABLE	(GFP_KERNEL | __GFP_ZERO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 static struct pagetab_unit *unit_alloc(struct mmkit_pagetab_area *area, int nid)
 {
 	struct pagetab_unit *unit;
 	unsigned int i;
 
-	unit = kzalloc(struct_size(unit, pages, area->geo.pages_per_unit), GFP_KERNEL);
+	unit = kzalloc(struct_size(unit, pages, area->geo.pages_per_unit), GFP_TABLE);
 	if (!unit)
 		return NULL;
 	for (i = 0; i < area->geo.pages_per_unit; i++) {
-		unit->pages[i] = alloc_pages_node(nid, GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN, 0);
+		unit->pages[i] = alloc_pages_node(nid, GFP_TABLE, 0);
 		if (!unit->pages[i]) {
 			unit_free(area, unit);
 			return NULL;
 		}
 	}
 	return unit;
+}
+
+/*
+ * Mapping takes page tables, and the index a node, which the kernel allocates
+ * with plain GFP_KERNEL and would kill for: look first whether there is room.
+ */
+static bool unit_has_room(int nid)
+{
+	struct page *room[4];
+	unsigned int i, nr;
+
+	for (nr = 0; nr < ARRAY_SIZE(room); nr++) {
+		room[nr] = alloc_pages_node(nid, GFP_TABLE, 0);
+		if (!room[nr])
+			break;
+	}
+	for (i = 0; i < nr; i++)
+		__free_page(room[i]);
+	return nr == ARRAY_SIZE(room);
 }
 
 static struct pagetab_unit *unit_map(struct mmkit_pagetab_area *area, unsigned long nr, int nid)
@@ -160,8 +182,10 @@ static struct pagetab_unit *unit_map(struct mmkit_pagetab_area *area, unsigned l
 	if (!unit)
 		return NULL;
 	unit->nr = nr;
-	err = mmkit_ksym(__vmap_pages_range_noflush)(addr, end, PAGE_KERNEL, unit->pages,
-						     PAGE_SHIFT);
+	err = unit_has_room(nid) ? 0 : -ENOMEM;
+	if (!err)
+		err = mmkit_ksym(__vmap_pages_range_noflush)(addr, end, PAGE_KERNEL, unit->pages,
+							     PAGE_SHIFT);
 	if (!err) {
 		flush_cache_vmap(addr, end);
 		err = xa_err(xa_store(&area->units, nr, unit, GFP_KERNEL));
