@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What a user types; "make help" lists it. The modules themselves are described in Kbuild, which the
+# kernel's build prefers to this file.
+
+# The kernel to build for: KDIR=, else KVER=, else the running one, else the newest with headers here.
+with_headers = $(patsubst /lib/modules/%/build/Makefile,%,$(wildcard /lib/modules/*/build/Makefile))
+running := $(shell uname -r)
+KVER ?= $(or $(filter $(running),$(with_headers)),$(lastword $(shell printf '%s\n' $(with_headers) | sort -V)))
+KDIR ?= /lib/modules/$(KVER)/build
+
+# dkms.conf holds the version and the list of modules, in load order.
+modules := $(shell sed -n 's/^BUILT_MODULE_NAME\[[0-9]*\]="\(.*\)"$$/\1/p' dkms.conf)
+version := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
+backwards := $(shell printf '%s\n' $(modules) | tac)
+SUDO ?= $(if $(filter 0,$(shell id -u)),,sudo)
+
+.PHONY: all demo check bench install dkms uninstall load unload shell clean help
+
+all:
+	@test -e "$(KDIR)/Makefile" || { \
+		echo "mmkit: no kernel headers in $(KDIR);" \
+			"install linux-headers-$$(uname -r), or set KVER= or KDIR=" >&2; exit 1; }
+	$(MAKE) -C "$(KDIR)" M="$(CURDIR)" modules
+
+demo:
+	@ci/demo
+
+check:
+	@K="$(K)" T="$(T)" ci/check
+
+bench:
+	@test -x ci/bench || { echo "mmkit: there is no ci/bench in this tree, so nothing to measure" >&2; exit 1; }
+	@ci/bench
+
+shell:
+	@ci/shell $(K)
+
+# Plain installation for one kernel; "make dkms" follows kernel updates.
+install: all
+	$(SUDO) $(MAKE) -C "$(KDIR)" M="$(CURDIR)" INSTALL_MOD_DIR=updates modules_install
+	$(SUDO) depmod -a $$(basename $$(dirname "$(KDIR)")) 2>/dev/null || $(SUDO) depmod -a
+
+dkms:
+	@command -v dkms > /dev/null || { echo "mmkit: dkms is not installed" >&2; exit 1; }
+	$(SUDO) rm -rf "/usr/src/mmkit-$(version)"
+	$(SUDO) mkdir -p "/usr/src/mmkit-$(version)"
+	$(SUDO) cp -r Kbuild Makefile dkms.conf LICENSE include modules "/usr/src/mmkit-$(version)/"
+	$(SUDO) dkms install mmkit/$(version) -k "$(KVER)"
+
+uninstall:
+	-@! command -v dkms > /dev/null || $(SUDO) dkms remove mmkit/$(version) --all
+	$(SUDO) rm -rf "/usr/src/mmkit-$(version)"
+	$(SUDO) find /lib/modules -path '*/updates/*' \( -name 'mmkit.ko*' -o -name 'mmkit_*.ko*' \) -delete
+	$(SUDO) depmod -a
+
+load:
+	@for m in $(modules); do \
+		test -e $$m.ko || { echo "mmkit: $$m.ko is not built; run make first" >&2; exit 1; }; \
+		grep -q "^$$m " /proc/modules || $(SUDO) insmod ./$$m.ko || exit 1; \
+	done
+	@echo "mmkit: loaded; try"
+	@echo "  cat /sys/kernel/mmkit/allocprof/tracked_bytes"
+	@echo "  sort -rn /sys/kernel/debug/mmkit/allocprof/allocinfo | head"
+
+unload:
+	@for m in $(backwards); do \
+		! grep -q "^$$m " /proc/modules || $(SUDO) rmmod $$m || exit 1; \
+	done
+
+clean:
+	@if [ -e "$(KDIR)/Makefile" ]; then $(MAKE) -C "$(KDIR)" M="$(CURDIR)" clean; fi
+	@rm -f include/probes/features.h
+
+help:
+	@echo "mmkit $(version)"
+	@echo
+	@echo "  make             build the modules (KVER= or KDIR= choose the kernel; now $(KVER))"
+	@echo "  make demo        see it at work: a stock Debian kernel in a VM, nothing is loaded here"
+	@echo "  make load        load the modules built here into the running kernel"
+	@echo "  make unload      unload them"
+	@echo "  make dkms        install by DKMS, rebuilt with each kernel update"
+	@echo "  make install     install for one kernel only"
+	@echo "  make uninstall   undo either"
+	@echo "  make check       every test in VMs; K=6.1 one kernel, T=pagetab one test,"
+	@echo "                   T=static, splat, unit or dkms one of the other stages"
+	@echo "  make shell       interactive VM with the suite loaded (K=6.1)"
+	@echo "  make bench       measure"
+	@echo "  make clean       remove what make built here"
+	@echo
+	@echo "Downloads and test builds are kept in \$$MMKIT_CACHE (default: ~/.cache/mmkit)."

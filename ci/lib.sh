@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Shared by the scripts in ci/: where things lie, how they speak, and the apt and chroot plumbing.
+# Everything that is downloaded or built goes under $MMKIT_CACHE; the tree itself is never written.
+
+set -euo pipefail
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CI=$TOP/ci
+MMKIT_CACHE=${MMKIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mmkit}
+export MMKIT_CACHE
+mkdir -p "$MMKIT_CACHE"
+
+# People read stderr, programs read stdout: results are never mixed with progress.
+say() { printf '%s\n' "mmkit: $*" >&2; }
+die() { printf '%s\n' "mmkit: error: $*" >&2; exit 1; }
+
+as_root()
+{
+	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# lock NAME: held by this process until it ends; two jobs of one run share the cache.
+lock()
+{
+	local fd
+	mkdir -p "$MMKIT_CACHE/lock"
+	exec {fd}> "$MMKIT_CACHE/lock/$1"
+	flock "$fd"
+}
+
+#
+# The matrix
+#
+
+kernel_names() { awk '!/^#/ && NF { print $1 }' "$CI/kernels"; }
+kernel_default() { awk '!/^#/ && NF && $7 == "yes" { print $1 }' "$CI/kernels"; }
+
+# kernel NAME: sets K, ARCH, SUITE, RELEASE, FLAVOUR, TOOLS and the directories of that kernel.
+kernel()
+{
+	local row
+	row=$(awk -v k="$1" '!/^#/ && $1 == k' "$CI/kernels")
+	[ -n "$row" ] || die "no kernel \"$1\" in ci/kernels; known: $(kernel_names | tr '\n' ' ')"
+	read -r K ARCH SUITE RELEASE FLAVOUR TOOLS _ <<< "$row"
+	KROOT=$MMKIT_CACHE/kernels/$K
+	BUILD=$MMKIT_CACHE/build/$K
+	if [ "$ARCH" = arm64 ]; then
+		CROSS=aarch64-linux-gnu-
+	else
+		CROSS=
+	fi
+}
+
+# Of a kernel that ci/fetch has brought: version, header directory, image.
+kernel_version() { cat "$KROOT/version"; }
+kernel_headers() { echo "$KROOT/usr/src/linux-headers-$(kernel_version)"; }
+kernel_image() { echo "$KROOT/vmlinuz"; }
+
+# The modules of the suite in load order; dkms.conf is the one list of them.
+suite_modules() { sed -n 's/^BUILT_MODULE_NAME\[[0-9]*\]="\(.*\)"$/\1/p' "$TOP/dkms.conf"; }
+suite_version() { sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' "$TOP/dkms.conf"; }
+
+#
+# apt without touching the machine's own: private lists, sources taken from the machine's mirror
+#
+
+# mirror_of SUITE: the archive this machine uses for Debian, or for Debian's security updates.
+mirror_of()
+{
+	local codename want uri
+	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-none}")
+	case $1 in
+	*-security) want=$codename-security ;;
+	*) want=$codename ;;
+	esac
+	uri=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
+		awk -v r="$want" '$1 == r && $2 == "main" { print $3; exit }')
+	[ -n "$uri" ] || die "the apt sources of this machine name no Debian archive for \"$want\""
+	echo "$uri"
+}
+
+suite_parts()
+{
+	case $1 in
+	*-backports) echo "$1" ;;
+	*) echo "$1 $1-updates $1-security" ;;
+	esac
+}
+
+# suite_sources SUITE: sources.list lines on stdout.
+suite_sources()
+{
+	local part uri
+	for part in $(suite_parts "$1"); do
+		uri=$(mirror_of "$part") || return 1
+		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $part main"
+	done
+}
+
+# apt_for SUITE ARCH: prints the configuration file to hand to apt; lists are at most a day old.
+apt_for()
+{
+	local dir=$MMKIT_CACHE/apt/$1-$2
+	(
+		lock "apt-$1-$2"
+		if [ -z "$(find "$dir/fresh" -mmin -1440 2>/dev/null)" ]; then
+			mkdir -p "$dir/lists/partial" "$dir/archives/partial"
+			suite_sources "$1" > "$dir/sources.list"
+			cat > "$dir/apt.conf" <<-CONF
+			Dir::Etc::SourceList "$dir/sources.list";
+			Dir::Etc::SourceParts "/dev/null";
+			Dir::State::Lists "$dir/lists";
+			Dir::State::status "/dev/null";
+			Dir::Cache "$dir";
+			APT::Architecture "$2";
+			APT::Architectures { "$2"; "amd64"; };
+			APT::Sandbox::User "";
+			Acquire::Languages "none";
+			Acquire::Retries "3";
+			Debug::NoLocking "1";
+			CONF
+			say "package lists of $1 ($2)"
+			apt-get -c "$dir/apt.conf" -qq --error-on=any update >&2 ||
+				die "cannot read the package lists of $1 ($2)"
+			touch "$dir/fresh"
+		fi
+	)
+	echo "$dir/apt.conf"
+}
+
+# unpack_package CONF ROOT PACKAGE...: downloads and unpacks, installs nothing.
+unpack_package()
+{
+	local conf=$1 root=$2 dir deb
+	shift 2
+	mkdir -p "$root"
+	dir=$(mktemp -d "$MMKIT_CACHE/download.XXXXXX")
+	(cd "$dir" && apt-get -c "$conf" -qq download "$@" >&2) || {
+		rm -rf "$dir"
+		die "cannot download: $*"
+	}
+	for deb in "$dir"/*.deb; do
+		dpkg-deb -x "$deb" "$root"
+	done
+	rm -rf "$dir"
+}
+
+#
+# Chroots made by ci/chroot
+#
+
+# in_chroot NAME COMMAND...: /proc and the cache are mounted in a namespace that ends with the command.
+in_chroot()
+{
+	local root=$MMKIT_CACHE/chroot/$1
+	shift
+	# shellcheck disable=SC2016
+	as_root unshare --mount --propagation private bash -euc '
+		root=$1; cache=$2; shift 2
+		mkdir -p "$root$cache"
+		mount -t proc proc "$root/proc"
+		mount --bind "$cache" "$root$cache"
+		exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C.UTF-8 "$@"
+	' bash "$root" "$MMKIT_CACHE" "$@"
+}
+
+# with_tools COMMAND...: runs it where the current kernel is compiled.
+with_tools()
+{
+	if [ "$TOOLS" = host ]; then
+		LC_ALL=C "$@"
+	else
+		in_chroot "$TOOLS" "$@"
+	fi
+}

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Helpers of the test cases (busybox sh). The contract of a case is described in "run".
+#
+#   pass TEXT                     this subtest is good
+#   fail TEXT                     this subtest is bad; the case goes on
+#   skip REASON                   the case cannot be run here; ends it
+#   check TEXT COMMAND...         good if the command succeeds; its output is shown if not
+#   load_suite                    loads every module of the suite, in order
+#   load MODULE [PARAM=VALUE...]  loads a module and those it needs; "mmkit_" may be left out
+#   unload MODULE...              unloads, in the order given
+#   want_errno ERRNO MODULE [PARAM=VALUE...]
+#                                 loading must fail with ERRNO (EINVAL, ENOMEM, ...) and leave
+#                                 exactly one line of level error or worse in dmesg
+#   expect_dmesg REGEX            a line the case provokes itself (grep -E): must have appeared
+#                                 since the case began; the report it belongs to is no splat then
+#   case_dmesg                    prints dmesg since the case began
+#   wait_for SECONDS COMMAND...   until the command succeeds; fails when the time is over
+#
+# load, unload, want_errno and expect_dmesg state a result only when they fail, except that
+# want_errno and expect_dmesg also state their success.
+
+_state()
+{
+	echo "$1" >> "$RESULTS"
+	echo "$1" >&4
+}
+
+pass() { _state "ok - $CASE/$*"; }
+fail() { _state "not ok - $CASE/$*"; }
+
+skip()
+{
+	_state "ok - $CASE # SKIP $*"
+	exit 0
+}
+
+check()
+{
+	local text="$1" output status
+	shift
+	output=$("$@" 2>&1)
+	status=$?
+	if [ $status = 0 ]; then
+		pass "$text"
+	else
+		echo "$text: \"$*\" ended with $status"
+		[ -z "$output" ] || echo "$output"
+		fail "$text"
+	fi
+	return $status
+}
+
+wait_for()
+{
+	local left=$(($1 * 10))
+	shift
+	until "$@"; do
+		left=$((left - 1))
+		[ $left -gt 0 ] || return 1
+		usleep 100000
+	done
+}
+
+# dmesg since the last line that holds $1.
+_dmesg_since()
+{
+	dmesg ${2:-} | awk -v mark="$1" 'index($0, mark) { text = ""; next } { text = text $0 "\n" } END { printf "%s", text }'
+}
+
+case_dmesg() { _dmesg_since "mmkit-case: begin $CASE"; }
+
+_ko_name()
+{
+	if [ -e "/mmkit/ko/$1.ko" ]; then echo "$1"; else echo "mmkit_$1"; fi
+}
+
+_is_loaded() { grep -q "^$(echo "$1" | tr - _) " /proc/modules; }
+
+_load_needed()
+{
+	local needed
+	for needed in $(awk -v m="$1" '$1 == m { $1 = ""; print }' /mmkit/ko/depends); do
+		_is_loaded "$needed" && continue
+		if [ -e "/mmkit/ko/$needed.ko" ]; then
+			_load_needed "$needed" && insmod "/mmkit/ko/$needed.ko" || return 1
+		else
+			modprobe "$needed" || return 1
+		fi
+	done
+}
+
+load()
+{
+	local name output
+	name=$(_ko_name "$1")
+	shift
+	output=$( { _load_needed "$name" && insmod "/mmkit/ko/$name.ko" "$@"; } 2>&1) && return 0
+	echo "$output"
+	fail "$name${*:+ $*} does not load: ${output#*.ko\': }"
+	return 1
+}
+
+unload()
+{
+	local name output
+	for name; do
+		name=$(_ko_name "$name")
+		output=$(rmmod "$name" 2>&1) && continue
+		fail "$name does not unload: $output"
+		return 1
+	done
+}
+
+load_suite()
+{
+	local name
+	for name in $(cat /mmkit/ko/suite); do
+		_is_loaded "$name" || load "$name" || return 1
+	done
+}
+
+# What busybox insmod says for an errno; it has words of its own for four of them.
+_errno_text()
+{
+	case $1 in
+	ENOENT) echo "unknown symbol in module, or unknown parameter" ;;
+	EINVAL) echo "invalid parameter" ;;
+	ENOEXEC) echo "invalid module format" ;;
+	ESRCH) echo "module has wrong symbol version" ;;
+	EPERM) echo "Operation not permitted" ;;
+	EIO) echo "Input/output error" ;;
+	ENOMEM) echo "Cannot allocate memory" ;;
+	EACCES) echo "Permission denied" ;;
+	EBUSY) echo "Device or resource busy" ;;
+	EEXIST) echo "File exists" ;;
+	ENODEV) echo "No such device" ;;
+	ERANGE) echo "Numerical result out of range" ;;
+	ENOSYS) echo "Function not implemented" ;;
+	EOVERFLOW) echo "Value too large for" ;;
+	EOPNOTSUPP) echo "Operation not supported" ;;
+	EAGAIN) echo "Resource temporarily unavailable" ;;
+	ENOTSUPP) echo "Unknown error 524" ;;
+	*) echo "$1" ;;
+	esac
+}
+
+want_errno()
+{
+	local errno="$1" name output lines mark
+	name=$(_ko_name "$2")
+	shift 2
+	_load_needed "$name" || { fail "what $name needs does not load"; return 1; }
+	mark="mmkit-case: $CASE want $errno $name $(cat /proc/uptime)"
+	echo "<6>$mark" > /dev/kmsg
+	if output=$(insmod "/mmkit/ko/$name.ko" "$@" 2>&1); then
+		fail "$name${*:+ $*} loads, $errno expected"
+		rmmod "$name"
+		return 1
+	fi
+	case $output in
+	*"$(_errno_text "$errno")"*) ;;
+	*)
+		fail "$name${*:+ $*}: $errno expected, got: ${output#*.ko\': }"
+		return 1
+		;;
+	esac
+	lines=$(_dmesg_since "$mark" -r | grep -E '^<[0-3]>')
+	if [ "$(echo "$lines" | grep -c .)" != 1 ]; then
+		echo "$lines"
+		fail "$name${*:+ $*}: exactly one error line expected in dmesg"
+		return 1
+	fi
+	pass "$name${*:+ $*} is refused with $errno: $(echo "$lines" | sed 's/^<[0-9]>\[[^]]*\] *//')"
+}
+
+expect_dmesg()
+{
+	local regex="$1"
+	echo "<6>mmkit-case: expect $CASE: $regex" > /dev/kmsg
+	if wait_for 3 _case_says "$regex"; then
+		pass "dmesg says: $regex"
+	else
+		fail "dmesg does not say: $regex"
+	fi
+}
+
+_case_says() { case_dmesg | grep -v 'mmkit-case: ' | grep -Eq -- "$1"; }
