@@ -65,17 +65,16 @@ static inline bool ap_memo_add(u64 *memo, unsigned long ip, u32 value, unsigned 
 	u64 key = ap_memo_key(ip);
 	unsigned int i;
 
+	/* A hole may lie before the address itself: look for that first. */
 	for (i = 0; i < AP_MEMO_WAYS; i++) {
-		u64 old = READ_ONCE(set[i]);
-
-		if (!old)
-			old = cmpxchg(&set[i], 0, key | value);
-		if (!old)
-			return false;
-		if ((old ^ key) < AP_MEMO_VALUES) {
+		if ((READ_ONCE(set[i]) ^ key) < AP_MEMO_VALUES) {
 			WRITE_ONCE(set[i], key | value);
 			return false;
 		}
+	}
+	for (i = 0; i < AP_MEMO_WAYS; i++) {
+		if (!cmpxchg(&set[i], 0, key | value))
+			return false;
 	}
 	WRITE_ONCE(set[victim % AP_MEMO_WAYS], key | value);
 	return true;

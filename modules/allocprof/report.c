@@ -287,12 +287,12 @@ static ssize_t enabled_show(struct kobject *kobj, struct kobj_attribute *attr, c
 static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr, const char *buf,
 			     size_t len)
 {
-	bool on;
 	int err;
 
-	err = kstrtobool(buf, &on);
-	if (!err)
-		err = mmkit_ap_set_enabled(on);
+	/* Nothing but 0 and 1: kstrtobool() would take "nonsense" for "no". */
+	if (!sysfs_streq(buf, "0") && !sysfs_streq(buf, "1"))
+		return -EINVAL;
+	err = mmkit_ap_set_enabled(buf[0] == '1');
 	return err ?: len;
 }
 

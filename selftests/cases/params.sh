@@ -56,8 +56,8 @@ refused $EINVAL 'max_sites' max_sites=-1
 refused $EINVAL 'max_sites' max_sites=many
 refused $EINVAL 'wide' wide=maybe
 refused $EINVAL 'parameter skip: .*no_such_function' skip=no_such_function
-refused $EINVAL 'parameter skip: .*no_such_function' skip=kvmalloc_node,no_such_function
-refused $EINVAL 'parameter skip: .*no_such_function' skip=,no_such_function,kvmalloc_node
+refused $EINVAL 'parameter skip: .*no_such_function' skip=vm_insert_page,no_such_function
+refused $EINVAL 'parameter skip: .*no_such_function' skip=,no_such_function,vm_insert_page
 
 # The kernel's rule for all modules: said, and passed over.
 load mmkit_allocprof no_such_parameter=1

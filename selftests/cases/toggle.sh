@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# On and off again, fifty times under load: off means gone, on means right.
+# On and off again, twenty times under load: off means gone, on means right.
 # vm: mem=1G smp=2 threads=single append="init_on_alloc=0" timeout=300
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 
-rounds=50
+rounds=20
 
 forks() {
 	while [ ! -e /tmp/stop ]; do

@@ -665,7 +665,8 @@ static void race(void)
 	memset(race_out, 0, sizeof(race_out));
 	race_done = false;
 	pthread_create(&thread, NULL, race_scan, NULL);
-	for (i = 0; i < 4000000; i++) {
+	/* On a busy machine the other thread may not have run yet. */
+	for (i = 0; i < 4000000 || (READ_ONCE(race_in[1]) < 100000 && i < 400000000); i++) {
 		u32 pfn = random_below(RACE_PAGES);
 
 		/* Now and then nothing is known of the page any more. */

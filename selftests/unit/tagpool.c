@@ -64,7 +64,7 @@ static void random_puts_and_takes(void)
  */
 #define NR_TAGS		(AP_POOL_SIZE + 1500)	/* more than the pool holds */
 #define NR_CONSUMERS	3
-#define MIN_NESTED	500
+#define MIN_NESTED	100
 
 enum { TAKEN, READY };
 
