@@ -41,6 +41,7 @@ void mmkit_ap_live(u32 tag, struct ap_live *live)
 		sum.pages_out += READ_ONCE(on->pages_out);
 		sum.calls_out += READ_ONCE(on->calls_out);
 	}
+	/* Pairs with count_out(): what went out is summed first. */
 	smp_rmb();
 	for_each_possible_cpu(cpu) {
 		const struct ap_counters *on = per_cpu_ptr(counters, cpu);

@@ -62,8 +62,9 @@ static const struct mmkit_pagetab_ops table_ops = { .fini = table_fini };
 
 static int table_start(void)
 {
-	mmkit_ap_side_table = mmkit_pagetab_create("allocprof", mmkit_ap_wide ? sizeof(u32) : sizeof(u16),
-					  &table_ops, NULL);
+	mmkit_ap_side_table = mmkit_pagetab_create("allocprof",
+						   mmkit_ap_wide ? sizeof(u32) : sizeof(u16),
+						   &table_ops, NULL);
 	if (IS_ERR(mmkit_ap_side_table))
 		return PTR_ERR(mmkit_ap_side_table);
 	mmkit_ap_table = mmkit_ap_side_table->base;

@@ -105,7 +105,8 @@ static int count_section(void *data, unsigned long start, unsigned long nr_pages
 
 		if (!page)
 			continue;
-		tag = ap_mark_get(mmkit_ap_table, mmkit_ap_wide, pfn) & (ap_head(mmkit_ap_wide) - 1);
+		tag = ap_mark_get(mmkit_ap_table, mmkit_ap_wide, pfn) &
+		      (ap_head(mmkit_ap_wide) - 1);
 		if (ap_counted(tag) && tag < nodes->nr_tags)
 			nodes->pages[(size_t)tag * nr_node_ids + page_to_nid(page)]++;
 		if (!(pfn % 4096))
@@ -161,7 +162,8 @@ static int site_list_show(struct seq_file *m, void *v)
 	seq_printf(m, "%llu\t%llu\t%llu\t%llu", live.pages << PAGE_SHIFT, live.calls,
 		   live.all_pages << PAGE_SHIFT, live.all_calls);
 	for_each_online_node(nid)
-		seq_printf(m, "\t%llu", nodes->pages[(size_t)tag * nr_node_ids + nid] << PAGE_SHIFT);
+		seq_printf(m, "\t%llu",
+			   nodes->pages[(size_t)tag * nr_node_ids + nid] << PAGE_SHIFT);
 	seq_printf(m, "\t%s\n", tag < AP_TAG_SITE ? func : name);
 	return 0;
 }
@@ -339,8 +341,10 @@ static u64 live_sites(void)
 /* The side table, counters and names of all tags, memo and hash table. */
 static u64 table_bytes(void)
 {
-	return mmkit_ap_enabled ? mmkit_pagetab_bytes(mmkit_ap_side_table) + mmkit_ap_sites_bytes() +
-				  AP_MEMO_WORDS * sizeof(u64) : 0;
+	if (!mmkit_ap_enabled)
+		return 0;
+	return mmkit_pagetab_bytes(mmkit_ap_side_table) + mmkit_ap_sites_bytes() +
+	       AP_MEMO_WORDS * sizeof(u64);
 }
 
 static u64 overflow_pages(void)

@@ -85,6 +85,7 @@ unsigned long mmkit_ap_site_ip(u32 tag)
 
 u32 mmkit_ap_tags(void)
 {
+	/* Pairs with chunk_add(): the chunks of these tags are there. */
 	return smp_load_acquire(&nr_tags);
 }
 
@@ -93,7 +94,7 @@ u32 mmkit_ap_nr_sites(void)
 	return atomic_read(&nr_sites);
 }
 
-/* Formula: 4 B a slot, two slots a possible tag; 16 B a tag, and 32 B a tag on each possible CPU. */
+/* 4 B a slot, two slots a possible tag; 16 B a tag, and 32 B a tag on each possible CPU. */
 u64 mmkit_ap_sites_bytes(void)
 {
 	u64 chunks = DIV_ROUND_UP(nr_tags, AP_CHUNK_TAGS);
@@ -158,6 +159,7 @@ static u32 slot_find(unsigned long ip, u32 **vacant)
 
 	*vacant = NULL;
 	for (i = 0; i <= slots_mask; i++, at = (at + 1) & slots_mask) {
+		/* Pairs with cmpxchg() in mmkit_ap_site_tag(): the tag has its address. */
 		u32 tag = smp_load_acquire(&slots[at]);
 
 		if (tag <= SLOT_LEFT) {
@@ -403,6 +405,7 @@ static int chunk_add(void)
 		return -ENOMEM;
 	}
 	tag = nr_tags;
+	/* A chunk is seen with its counters, a number of tags with their chunks. */
 	smp_store_release(&mmkit_ap_chunks[tag >> AP_CHUNK_SHIFT], chunk);
 	smp_store_release(&nr_tags, min(tag + AP_CHUNK_TAGS, max_tags));
 	for (tag = max_t(u32, tag, AP_TAG_SITE); tag < nr_tags; tag++)

@@ -32,6 +32,7 @@ static inline u32 ap_pool_take(struct ap_pool *pool)
 		u64 head = READ_ONCE(pool->head);
 		u32 tag;
 
+		/* Pairs with ap_pool_put(): the ring is filled up to the tail. */
 		if (head == smp_load_acquire(&pool->tail))
 			return 0;
 		tag = READ_ONCE(pool->ring[head % AP_POOL_SIZE]);
@@ -48,6 +49,7 @@ static inline bool ap_pool_put(struct ap_pool *pool, u32 tag)
 	if (tail - READ_ONCE(pool->head) == AP_POOL_SIZE)
 		return false;
 	WRITE_ONCE(pool->ring[tail % AP_POOL_SIZE], tag);
+	/* Pairs with ap_pool_take(). */
 	smp_store_release(&pool->tail, tail + 1);
 	return true;
 }

@@ -3,10 +3,11 @@
  * Symbols of the kernel that are not exported.
  *
  * The walk over all symbols of the kernel is itself not exported; its address
- * is taken from a kprobe that is registered, never armed, and removed at once. On kernels with indirect branch tracking that address
- * lies behind the landing pad of the function, which a direct call does not
- * need. Everything else comes from the walk: one pass finds all rows of a table
- * and notices names that are not unique.
+ * is taken from a kprobe that is registered, never armed, and removed at once.
+ * On kernels with indirect branch tracking that address lies behind the landing
+ * pad of the function, which a direct call does not need. Everything else comes
+ * from the walk: one pass finds all rows of a table and notices names that are
+ * not unique.
  */
 #include <linux/bsearch.h>
 #include <linux/kallsyms.h>

@@ -233,7 +233,8 @@ static int section_add(struct mmkit_pagetab_area *area, unsigned long section, i
 	if (err)
 		return err;
 	if (pfn + PAGES_PER_SECTION > area->max_pfn) {
-		pr_err("pagetab %s: page frame %#lx is beyond its address space\n", area->name, pfn);
+		pr_err("pagetab %s: page frame %#lx is beyond its address space\n", area->name,
+		       pfn);
 		return -ENOMEM;
 	}
 	nr = mmkit_pagetab_unit(&area->geo, section);
@@ -296,9 +297,10 @@ static void area_del_all(struct mmkit_pagetab_area *area)
 
 static int area_add_online(struct mmkit_pagetab_area *area)
 {
-	unsigned long section, last = pfn_to_section_nr(highest_online_pfn() + PAGES_PER_SECTION - 1);
+	unsigned long section, last;
 	int err = 0;
 
+	last = pfn_to_section_nr(highest_online_pfn() + PAGES_PER_SECTION - 1);
 	for (section = 0; section < last && !err; section++) {
 		if (online_section_nr(section))
 			err = section_add(area, section, pfn_to_nid(section_nr_to_pfn(section)));

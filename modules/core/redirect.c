@@ -123,6 +123,7 @@ static unsigned long row_inside(const struct mmkit_redirect *row)
 {
 	unsigned long left = row_sum(row, false);
 
+	/* "left" first: see the top of this file. */
 	smp_rmb();
 	return row_sum(row, true) - left;
 }
