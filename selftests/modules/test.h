@@ -18,6 +18,13 @@
 #define mmkit_test_bulk(gfp, nr, array)	alloc_pages_bulk_array(gfp, nr, array)
 #endif
 
+/* Claims the pages of [start, end), wherever the kernel can move their contents. */
+#if defined(MMKIT_HAVE_CONTIG_FROZEN_FLAGS)
+#define mmkit_test_contig(start, end, gfp)	alloc_contig_range(start, end, ACR_FLAGS_NONE, gfp)
+#else
+#define mmkit_test_contig(start, end, gfp)	alloc_contig_range(start, end, MIGRATE_MOVABLE, gfp)
+#endif
+
 #define TEST(cond, text) pr_info("%s - %s\n", (cond) ? "ok" : "not ok", text)
 
 MMKIT_IMPORT;
