@@ -125,7 +125,7 @@ static inline void mmkit_module_text(const struct module *mod, unsigned long *st
 
 /*
  * The bulk page allocator: its name, its arguments, and the same arguments
- * passed on. mmkit_bulk_list() is NULL where it only fills arrays.
+ * passed on. MMKIT_BULK_LIST is NULL where it only fills arrays.
  */
 #if defined(MMKIT_HAVE_BULK_NOPROF_ARRAY)
 #define MMKIT_BULK_NAME		alloc_pages_bulk_noprof
