@@ -15,7 +15,7 @@ version := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
 backwards := $(shell printf '%s\n' $(modules) | tac)
 SUDO ?= $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: all demo check bench install dkms uninstall load unload shell clean help
+.PHONY: all demo check soak bench install dkms uninstall load unload shell clean help
 
 all:
 	@test -e "$(KDIR)/Makefile" || { \
@@ -28,6 +28,9 @@ demo:
 
 check:
 	@K="$(K)" T="$(T)" ci/check
+
+soak:
+	@SOAK=1 K="$(K)" T="$(T)" ci/check
 
 bench:
 	@test -x ci/bench || { echo "mmkit: there is no ci/bench in this tree, so nothing to measure" >&2; exit 1; }
@@ -84,6 +87,7 @@ help:
 	@echo "  make uninstall   undo either"
 	@echo "  make check       every test in VMs; K=6.1 one kernel, T=pagetab one test,"
 	@echo "                   T=static, splat, unit or dkms one of the other stages"
+	@echo "  make soak        the same cases with many more rounds; takes hours"
 	@echo "  make shell       interactive VM with the suite loaded (K=6.1)"
 	@echo "  make bench       measure"
 	@echo "  make clean       remove what make built here"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Memory goes and comes under load: tables follow it, refusals of others leave nothing behind.
-# vm: arch=amd64 mem=1G,slots=4,maxmem=4G smp=2 timeout=400 qemu="-object memory-backend-ram,id=hot,size=512M -device pc-dimm,id=dimm,memdev=hot" append="init_on_alloc=0 movable_node"
+# vm: mem=1G,slots=4,maxmem=4G smp=2 timeout=400 append="init_on_alloc=0 movable_node"
+# vm-amd64: qemu="-object memory-backend-ram,id=hot,size=512M -device pc-dimm,id=dimm,memdev=hot"
+# vm-arm64: qemu="-object memory-backend-ram,id=hot,size=512M -device virtio-mem-pci,id=grow,memdev=hot,requested-size=512M"
 # modules: memory-notifier-error-inject
 . /mmkit/lib.sh
 . /mmkit/suite.sh
@@ -17,12 +19,21 @@ managed() {
 	awk '$1 == "managed_bytes" { print $2 }' $prof/books
 }
 
-# Blocks of the memory that was plugged in: those that the machine did not begin with.
+# Blocks of the memory that was plugged in: a DIMM lies above 4 GiB, the pages of virtio-mem
+# come with its driver (a machine without ACPI has no other way).
 blocks() {
 	local dir
 	for dir in $memory/memory[0-9]*; do
-		[ $((0x$(cat $dir/phys_index) * block_bytes)) -lt $((0x100000000)) ] || echo $dir
+		if [ -e /sys/firmware/acpi ]; then
+			[ $((0x$(cat $dir/phys_index) * block_bytes)) -lt $((0x100000000)) ] || echo $dir
+		else
+			grep -qx $dir /tmp/boot_blocks || echo $dir
+		fi
 	done
+}
+
+plugged() {
+	[ $(($(blocks | wc -l) * block_bytes)) -ge $((512 * 1024 * 1024)) ]
 }
 
 state() {
@@ -47,6 +58,9 @@ work() {
 
 load mmkit
 load mmkit_allocprof verify=1
+ls -d $memory/memory[0-9]* > /tmp/boot_blocks
+[ -e /sys/firmware/acpi ] || modprobe virtio_mem
+wait_for 10 plugged
 blocks=$(blocks)
 [ -n "$blocks" ] || { fail "no memory was plugged in: $(ls $memory | tr '\n' ' ')"; exit; }
 count=$(echo $blocks | wc -w)
@@ -55,7 +69,7 @@ check "$count plugged blocks are off to begin with" sh -c "! cat $memory/memory*
 	grep -q ' going'"
 off_bytes=$(table_bytes)
 off_managed=$(managed)
-per_block=$((block_bytes / 4096 * 2))
+per_block=$((block_bytes / $(page_bytes) * 2))
 
 # --- on and off, at rest ---
 check "blocks come online" all online_movable
@@ -75,7 +89,7 @@ check "the books close again" books_close
 rm -f /tmp/stop
 work 1 & work 2 &
 went=0 came=0 wrong=0
-for round in 1 2 3 4 5; do
+for round in $(seq $(often 2 5)); do
 	for dir in $blocks; do state $dir online_movable && came=$((came + 1)); done
 	sleep 1
 	books_close > /dev/null || wrong=$((wrong + 1))
@@ -97,7 +111,7 @@ check "memo and unwinder agree on $(prof_stat verified) events" \
 	[ "$(cat $prof_sysfs/verify_mismatches)" = 0 ]
 
 # --- the profiler is switched while memory comes and goes ---
-for round in 1 2 3 4 5; do
+for round in $(seq $(often 2 5)); do
 	(all online_movable; all offline) &
 	switcher=$!
 	echo 0 > $prof_sysfs/enabled

@@ -5,7 +5,7 @@
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 
-rounds=20
+rounds=$(often 8 20)
 
 reader() {
 	while [ ! -e /tmp/stop ]; do

@@ -4,12 +4,6 @@
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 
-free_kb() {
-	sync
-	echo 3 > /proc/sys/vm/drop_caches
-	awk '/^MemFree/ { print $2 }' /proc/meminfo
-}
-
 load mmkit
 module_test mmkit_test_pagetab
 

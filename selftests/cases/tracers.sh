@@ -16,7 +16,7 @@ function_of() {
 
 work() {
 	local i
-	for i in 1 2 3; do
+	for i in $(seq $(often 1 3)); do
 		dd if=/dev/zero of=/tmp/file bs=256k count=32 2>/dev/null
 		rm /tmp/file
 		find /sys/kernel/mm > /dev/null

@@ -14,6 +14,8 @@
 #                                 exactly one line of level error or worse in dmesg
 #   expect_dmesg REGEX            a line the case provokes itself (grep -E): must have appeared
 #                                 since the case began; the report it belongs to is no splat then
+#   often CHECK SOAK              prints how many rounds to make: the first number in "make check",
+#                                 the second in "make soak"
 #   case_dmesg                    prints dmesg since the case began
 #   wait_for SECONDS COMMAND...   until the command succeeds; fails when the time is over
 #
@@ -60,6 +62,11 @@ wait_for()
 		[ $left -gt 0 ] || return 1
 		usleep 100000
 	done
+}
+
+often()
+{
+	if [ -e /mmkit/soak ]; then echo "$2"; else echo "$1"; fi
 }
 
 # dmesg since the last line that holds $1.

@@ -8,6 +8,8 @@
 #   prof_stat KEY                 a number of debugfs allocprof/stats
 #   prof_bytes PATTERN            live bytes of the call sites whose function matches (awk)
 #   books_close                   at most 1 % of managed memory is unaccounted for, none twice
+#   page_bytes                    size of a page
+#   free_kb                       free memory, that on the lists of the CPUs included, caches dropped
 #   kcore_sweep                   reads all of /proc/kcore's segments, a page in each 16 MiB
 
 mmkit_debugfs=/sys/kernel/debug/mmkit
@@ -58,6 +60,22 @@ _books_open()
 books_close()
 {
 	_books_open || { sleep 1; _books_open; }
+}
+
+page_bytes()
+{
+	awk '/^KernelPageSize/ { print $2 * 1024; exit }' /proc/self/smaps
+}
+
+free_kb()
+{
+	sync
+	echo 3 > /proc/sys/vm/drop_caches
+	sleep 1
+	awk -v page_kb=$(($(page_bytes) / 1024)) '
+		/^MemFree/ { free = $2 }
+		$1 == "count:" { free += $2 * page_kb }
+		END { print free }' /proc/meminfo /proc/zoneinfo
 }
 
 kcore_sweep()

@@ -179,15 +179,35 @@ static void test_bad_sizes(void)
 	mmkit_pagetab_destroy(ERR_PTR(-ENOMEM));
 }
 
-/* Takes memory until there is none: the table that does not fit leaves nothing. */
+/* Takes free memory but for a 128th of all, so that a few tables have room. */
+static void take_memory(struct list_head *taken)
+{
+	struct sysinfo info;
+	struct page *page;
+
+	for (;;) {
+		si_meminfo(&info);
+		if (info.freeram < info.totalram / 128)
+			return;
+		page = alloc_page(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+		if (!page)
+			return;
+		list_add(&page->lru, taken);
+	}
+}
+
+/* Makes tables until memory is full: the one that does not fit leaves nothing. */
 static int test_fill(void)
 {
+	struct page *page, *next;
+	LIST_HEAD(taken);
 	unsigned int i;
 	long err = 0;
 
 	filled = kvcalloc(fill, sizeof(*filled), GFP_KERNEL);
 	if (!filled)
 		return -ENOMEM;
+	take_memory(&taken);
 	for (i = 0; i < fill && !err; i++) {
 		filled[i] = mmkit_pagetab_create("fill", 8, NULL, NULL);
 		if (IS_ERR(filled[i])) {
@@ -199,6 +219,8 @@ static int test_fill(void)
 	TEST(err == -ENOMEM, "a table that does not fit is -ENOMEM");
 	for (i = 0; i < fill; i++)
 		mmkit_pagetab_destroy(filled[i]);
+	list_for_each_entry_safe(page, next, &taken, lru)
+		__free_page(page);
 	kvfree(filled);
 	return 0;
 }
