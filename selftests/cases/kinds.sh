@@ -16,6 +16,7 @@ grows() {
 }
 
 hold() {
+	: > /tmp/touched
 	/mmkit/bin/touch_pages "$@" > /tmp/touched &
 	holder=$!
 	while ! grep -q ready /tmp/touched; do sleep 0.1; done
