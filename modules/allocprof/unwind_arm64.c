@@ -10,10 +10,18 @@
 
 void mmkit_ap_unwind_start(struct ap_unwind *unwind, void *frame)
 {
+	unsigned long raw;
+
 	unwind->step = ap_step_first(frame);
 	unwind->nr = stack_trace_save(unwind->trace, ARRAY_SIZE(unwind->trace), 0);
-	unwind->at = 0;
 	/* The walk begins in here: skip to the frame that was asked for. */
+	raw = ap_step_ip(&unwind->step);
+	for (unwind->at = 0; unwind->at < unwind->nr; unwind->at++) {
+		if (unwind->trace[unwind->at] == raw)
+			return;
+	}
+	/* A tracer has its trampoline there: skip to whoever called us. */
+	unwind->at = 0;
 	while (unwind->at < unwind->nr && within_module(unwind->trace[unwind->at], THIS_MODULE))
 		unwind->at++;
 }
