@@ -49,6 +49,7 @@ struct mmkit_component {
 	struct dentry *debugfs;
 	const char *blown;
 
+	/* private: belongs to the core */
 	struct list_head link;
 	struct irq_work fuse_irq;
 	struct work_struct fuse_work;
@@ -64,7 +65,7 @@ struct mmkit_component {
  * not permitted); that degrades the component and is no error.
  *
  * Context: process, may sleep.
- * Return: 0, -EEXIST when the name is taken, -ENOMEM.
+ * Return: 0, -EEXIST when the name, or that of a file, is taken, -ENOMEM.
  */
 int mmkit_component_register(struct mmkit_component *comp);
 

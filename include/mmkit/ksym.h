@@ -72,9 +72,20 @@ struct mmkit_ksym_table {
 	struct list_head link;
 };
 
-/* A call to @name; arm64 has no static calls and takes a plain pointer here. */
+/**
+ * mmkit_ksym() - the function that a row of a table stands for
+ * @name: name of the row
+ *
+ * Called as the function itself would be: mmkit_ksym(name)(arguments). arm64
+ * has no static calls and takes a plain pointer here.
+ *
+ * Context: that of the function; the table is resolved, and an optional row has
+ *	    an address (mmkit_ksym_found()).
+ * Return: what can be called.
+ */
 #define mmkit_ksym(name)	static_call(mmkit_ksym_##name)
 
+/* What the lists of MMKIT_KSYM_DECLARE_TABLE() and MMKIT_KSYM_DEFINE_TABLE() become. */
 #define MMKIT_KSYM_DECLARE(kind, ret, name, args, lost)			\
 	extern ret mmkit_ksym_proto_##name args;			\
 	DECLARE_STATIC_CALL(mmkit_ksym_##name, mmkit_ksym_proto_##name);
@@ -100,9 +111,25 @@ struct mmkit_ksym_table {
 		.flags	= MMKIT_KSYM_##kind,				\
 	},
 
+/**
+ * MMKIT_KSYM_DECLARE_TABLE() - make the functions of a list callable
+ * @list: X macro of functions: kind (REQUIRED or OPTIONAL), return type, name,
+ *	  arguments, what is lost without it
+ *
+ * For a header of the module, or the file that calls them.
+ */
 #define MMKIT_KSYM_DECLARE_TABLE(list)	list(MMKIT_KSYM_DECLARE)
 
-/* @funcs: X macro of functions; @data: X macro of data symbols, may be empty. */
+/**
+ * MMKIT_KSYM_DEFINE_TABLE() - define a table and the static calls of its rows
+ * @table:     name of the struct mmkit_ksym_table, which is static
+ * @component: name of the component, for messages and debugfs "symbols"
+ * @funcs:     the list given to MMKIT_KSYM_DECLARE_TABLE()
+ * @data:      X macro of data symbols: kind, name, what is lost without it;
+ *	       MMKIT_KSYM_NO_DATA when there are none
+ *
+ * In one file of the module.
+ */
 #define MMKIT_KSYM_DEFINE_TABLE(table, component, funcs, data)		\
 	funcs(MMKIT_KSYM_DEFINE)					\
 	static struct mmkit_ksym table##_rows[] = {			\
@@ -115,6 +142,7 @@ struct mmkit_ksym_table {
 		.nr	= ARRAY_SIZE(table##_rows),			\
 	}
 
+/* An empty list of data symbols. */
 #define MMKIT_KSYM_NO_DATA(X)
 
 /**
@@ -171,7 +199,7 @@ unsigned long mmkit_ksym_found(const struct mmkit_ksym_table *table, const char 
  * inlined elsewhere.
  *
  * Context: process, may sleep.
- * Return: number of ranges, or -ENOSPC when @max is too small.
+ * Return: number of ranges, -ENOSPC when @max is too small, or -ENOMEM.
  */
 int mmkit_ksym_text_ranges(const char * const *names, unsigned int nr,
 			   struct mmkit_text_range *ranges, unsigned int max);

@@ -41,6 +41,8 @@ struct mmkit_page_events {
 	void (*alloc)(void *data, struct page *page, unsigned int order, gfp_t gfp, int type);
 	void (*free)(void *data, struct page *page, unsigned int order);
 	void (*retag)(void *data, unsigned long pfn, unsigned int order, unsigned long ip);
+
+	/* private: belongs to the core */
 	struct list_head link;
 };
 
@@ -49,8 +51,8 @@ struct mmkit_page_events {
  * @client: the client, static for the life of its module
  *
  * Context: process, may sleep.
- * Return: 0, -EEXIST when registered already, -ENOMEM, or the error of
- *	   tracepoint_probe_register().
+ * Return: 0, -EEXIST when registered already, -EOPNOTSUPP when the kernel lacks
+ *	   the tracepoints, or the error of tracepoint_probe_register() (-ENOMEM).
  */
 int mmkit_page_events_register(struct mmkit_page_events *client);
 
@@ -64,8 +66,8 @@ int mmkit_page_events_register(struct mmkit_page_events *client);
  */
 void mmkit_page_events_unregister(struct mmkit_page_events *client);
 
+/* For mmkit_page_event_retag() alone. */
 DECLARE_STATIC_KEY_FALSE(mmkit_page_event_retag_key);
-
 void mmkit_page_event_retag_slow(unsigned long pfn, unsigned int order, unsigned long ip);
 
 /**

@@ -54,6 +54,11 @@ struct mmkit_redirect {
 	struct mmkit_redirect_counts __percpu *counts;
 };
 
+/**
+ * struct mmkit_redirect_counts - calls of one row on one CPU; only ever grow
+ * @entered: calls that entered the replacement
+ * @left:    calls that left it; a task may leave on another CPU
+ */
 struct mmkit_redirect_counts {
 	unsigned long entered;
 	unsigned long left;
@@ -75,12 +80,24 @@ struct mmkit_redirect_table {
 	struct list_head link;
 };
 
-/* Declares a replacement and the call to the original that belongs to it. */
+/**
+ * MMKIT_REDIRECT_DECLARE() - declare a replacement and the way to its original
+ * @id:	  name of the redirect
+ * @ret:  return type of the function
+ * @args: its arguments, in parentheses
+ *
+ * The replacement is mmkit_redirect_fn_@id, defined by the module.
+ */
 #define MMKIT_REDIRECT_DECLARE(id, ret, args)				\
 	static ret mmkit_redirect_fn_##id args;				\
 	DEFINE_STATIC_CALL_NULL(mmkit_redirect_##id, mmkit_redirect_fn_##id)
 
-/* The row for a function @func whose redirect is called @id. */
+/**
+ * MMKIT_REDIRECT_ROW() - initializer of a struct mmkit_redirect
+ * @id:	  name given to MMKIT_REDIRECT_DECLARE()
+ * @func: name of the function in the kernel, a string
+ * @text: its C prototype, a string
+ */
 #define MMKIT_REDIRECT_ROW(id, func, text)				\
 	{								\
 		.name		= func,					\
@@ -90,6 +107,16 @@ struct mmkit_redirect_table {
 		.tramp		= STATIC_CALL_TRAMP_ADDR(mmkit_redirect_##id),	\
 	}
 
+/**
+ * mmkit_original() - the function that a replacement stands for
+ * @id: name given to MMKIT_REDIRECT_DECLARE()
+ *
+ * Called as the function itself would be: mmkit_original(id)(arguments).
+ *
+ * Context: inside the replacement, between mmkit_redirect_enter() and
+ *	    mmkit_redirect_leave().
+ * Return: what can be called.
+ */
 #define mmkit_original(id)	static_call(mmkit_redirect_##id)
 
 /**
@@ -101,7 +128,9 @@ struct mmkit_redirect_table {
  * Context: process, may sleep.
  * Return: 0; -EOPNOTSUPP when a function is missing, has no ftrace call or
  *	   shares its name; -EBUSY when another owner has replaced one of them
- *	   (a live patch, say); -ENOMEM.
+ *	   (a live patch, say) or ftrace is switched off; -ENOMEM; another error
+ *	   of register_ftrace_function(), such as -ENODEV after a fault of
+ *	   ftrace's own.
  */
 int mmkit_redirect_enable(struct mmkit_redirect_table *table);
 
