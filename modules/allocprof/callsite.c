@@ -99,6 +99,8 @@ int mmkit_ap_memo_start(void)
 	mmkit_ap_memo = kvcalloc(AP_MEMO_WORDS, sizeof(*mmkit_ap_memo), GFP_KERNEL);
 	if (!mmkit_ap_memo)
 		return -ENOMEM;
+	mmkit_ap_mismatch_memo = 0;
+	mmkit_ap_mismatch_unwound = 0;
 	if (mmkit_ap_verify)
 		static_branch_enable(&mmkit_ap_verify_key);
 	return 0;

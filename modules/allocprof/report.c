@@ -244,6 +244,15 @@ static const char * const stat_names[] = {
 };
 static_assert(ARRAY_SIZE(stat_names) == AP_NR_STATS);
 
+/* Text of a module that is gone has no name, and an address is nobody's business. */
+static void seq_text(struct seq_file *m, unsigned long ip)
+{
+	if (mmkit_ap_is_text(ip))
+		seq_printf(m, " %pS", (void *)ip);
+	else
+		seq_puts(m, " (none)");
+}
+
 static int stats_show(struct seq_file *m, void *unused)
 {
 	struct ap_live live;
@@ -259,9 +268,12 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "allocations %llu\n", allocs);
 	for (i = 0; i < AP_NR_STATS; i++)
 		seq_printf(m, "%s %llu\n", stat_names[i], mmkit_ap_stat_sum(i));
-	if (mmkit_ap_mismatch_memo || mmkit_ap_mismatch_unwound)
-		seq_printf(m, "last_mismatch %pS %pS\n", (void *)mmkit_ap_mismatch_memo,
-			   (void *)mmkit_ap_mismatch_unwound);
+	if (mmkit_ap_mismatch_memo || mmkit_ap_mismatch_unwound) {
+		seq_puts(m, "last_mismatch");
+		seq_text(m, mmkit_ap_mismatch_memo);
+		seq_text(m, mmkit_ap_mismatch_unwound);
+		seq_putc(m, '\n');
+	}
 	mutex_unlock(&mmkit_ap_lock);
 	return 0;
 }
