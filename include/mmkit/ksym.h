@@ -20,21 +20,24 @@
  * would die on a CPU with indirect branch tracking: the kernel seals the
  * landing pads of functions that it never calls indirectly itself.
  *
- * The prototype is kept as text in the table, so that it can be compared with
- * the type information of a kernel; the compiler cannot do that for a function
- * that no header declares.
+ * The prototype is kept as text in the table and in the modinfo of the module
+ * ("symbol:"), so that it can be compared with the type information of a kernel;
+ * the compiler cannot do that for a function that no header declares.
  */
 #ifndef MMKIT_KSYM_H
 #define MMKIT_KSYM_H
 
 #include <linux/list.h>
+#include <linux/module.h>
 #include <linux/static_call.h>
 #include <linux/stringify.h>
 #include <linux/types.h>
 
-/* Flags of a row. */
+/* Flags of a row, and what modinfo calls them. */
 #define MMKIT_KSYM_REQUIRED	0x1	/* without it the module refuses to load */
 #define MMKIT_KSYM_OPTIONAL	0x0
+#define MMKIT_KSYM_INFO_REQUIRED "required "
+#define MMKIT_KSYM_INFO_OPTIONAL "optional "
 
 /**
  * struct mmkit_ksym - one symbol of a table
@@ -91,7 +94,11 @@ struct mmkit_ksym_table {
 	DECLARE_STATIC_CALL(mmkit_ksym_##name, mmkit_ksym_proto_##name);
 
 #define MMKIT_KSYM_DEFINE(kind, ret, name, args, lost)			\
-	DEFINE_STATIC_CALL_NULL(mmkit_ksym_##name, mmkit_ksym_proto_##name);
+	DEFINE_STATIC_CALL_NULL(mmkit_ksym_##name, mmkit_ksym_proto_##name);	\
+	MODULE_INFO(symbol, MMKIT_KSYM_INFO_##kind #ret " " #name __stringify(args));
+
+#define MMKIT_KSYM_DATA_DEFINE(kind, name, lost)			\
+	MODULE_INFO(symbol, MMKIT_KSYM_INFO_##kind "data " #name);
 
 #define MMKIT_KSYM_ROW(kind, ret, sym, args, text)			\
 	{								\
@@ -132,6 +139,7 @@ struct mmkit_ksym_table {
  */
 #define MMKIT_KSYM_DEFINE_TABLE(table, component, funcs, data)		\
 	funcs(MMKIT_KSYM_DEFINE)					\
+	data(MMKIT_KSYM_DATA_DEFINE)					\
 	static struct mmkit_ksym table##_rows[] = {			\
 		funcs(MMKIT_KSYM_ROW)					\
 		data(MMKIT_KSYM_DATA_ROW)				\

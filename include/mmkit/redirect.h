@@ -8,7 +8,9 @@
  * PERMANENT (the sysctl kernel.ftrace_enabled cannot switch it off behind our
  * back). A replacement has the prototype of the function it replaces:
  *
- *	static unsigned long my_bulk(...)
+ *	MMKIT_REDIRECT_DECLARE(bulk, unsigned long, alloc_pages_bulk, (...));
+ *
+ *	static noinline unsigned long mmkit_redirect_fn_bulk(...)
  *	{
  *		unsigned long nr;
  *
@@ -18,6 +20,9 @@
  *		return nr;
  *	}
  *
+ * The prototype is also in the modinfo of the module ("redirect:"), so that it
+ * can be compared with the type information of a kernel.
+ *
  * The original is entered just behind its ftrace call, so that it cannot come
  * back to the replacement, in whatever context and however deep.
  */
@@ -25,8 +30,10 @@
 #define MMKIT_REDIRECT_H
 
 #include <linux/list.h>
+#include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/static_call.h>
+#include <linux/stringify.h>
 #include <linux/types.h>
 
 struct mmkit_redirect_ops;
@@ -84,24 +91,27 @@ struct mmkit_redirect_table {
  * MMKIT_REDIRECT_DECLARE() - declare a replacement and the way to its original
  * @id:	  name of the redirect
  * @ret:  return type of the function
+ * @func: name of the function in the kernel
  * @args: its arguments, in parentheses
  *
  * The replacement is mmkit_redirect_fn_@id, defined by the module.
  */
-#define MMKIT_REDIRECT_DECLARE(id, ret, args)				\
+#define MMKIT_REDIRECT_DECLARE(id, ret, func, args)			\
 	static ret mmkit_redirect_fn_##id args;				\
+	static const char mmkit_redirect_name_##id[] = __stringify(func);	\
+	static const char mmkit_redirect_proto_##id[] =			\
+		__stringify(ret) " " __stringify(args);			\
+	MODULE_INFO(redirect, __stringify(ret) " " __stringify(func) __stringify(args)); \
 	DEFINE_STATIC_CALL_NULL(mmkit_redirect_##id, mmkit_redirect_fn_##id)
 
 /**
  * MMKIT_REDIRECT_ROW() - initializer of a struct mmkit_redirect
- * @id:	  name given to MMKIT_REDIRECT_DECLARE()
- * @func: name of the function in the kernel, a string
- * @text: its C prototype, a string
+ * @id: name given to MMKIT_REDIRECT_DECLARE()
  */
-#define MMKIT_REDIRECT_ROW(id, func, text)				\
+#define MMKIT_REDIRECT_ROW(id)						\
 	{								\
-		.name		= func,					\
-		.proto		= text,					\
+		.name		= mmkit_redirect_name_##id,		\
+		.proto		= mmkit_redirect_proto_##id,		\
 		.replacement	= mmkit_redirect_fn_##id,		\
 		.key		= &STATIC_CALL_KEY(mmkit_redirect_##id),	\
 		.tramp		= STATIC_CALL_TRAMP_ADDR(mmkit_redirect_##id),	\

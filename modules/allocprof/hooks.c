@@ -30,7 +30,7 @@ static noinline u32 caller_site(void)
 
 /* --- bulk -------------------------------------------------------------- */
 
-MMKIT_REDIRECT_DECLARE(bulk, unsigned long, MMKIT_BULK_ARGS);
+MMKIT_REDIRECT_DECLARE(bulk, unsigned long, MMKIT_BULK_NAME, MMKIT_BULK_ARGS);
 
 static void bulk_page(struct page *page, u32 tag)
 {
@@ -75,7 +75,7 @@ static noinline unsigned long mmkit_redirect_fn_bulk MMKIT_BULK_ARGS
 
 /* --- ranges ------------------------------------------------------------ */
 
-MMKIT_REDIRECT_DECLARE(contig, int, MMKIT_CONTIG_ARGS);
+MMKIT_REDIRECT_DECLARE(contig, int, MMKIT_CONTIG_NAME, MMKIT_CONTIG_ARGS);
 
 /* A range is one allocation when it is one folio, else each page is one. */
 static void contig_record(unsigned long start, unsigned long end, bool folio, u32 tag)
@@ -109,7 +109,7 @@ static noinline int mmkit_redirect_fn_contig MMKIT_CONTIG_ARGS
 
 /* --- migration --------------------------------------------------------- */
 
-MMKIT_REDIRECT_DECLARE(migrate, void, (struct folio *dst, struct folio *src));
+MMKIT_REDIRECT_DECLARE(migrate, void, folio_migrate_flags, (struct folio *dst, struct folio *src));
 
 /*
  * The contents move: so do the tags. They are exchanged, page by page with head
@@ -163,12 +163,9 @@ static_assert(__same_type(MMKIT_CONTIG_NAME, mmkit_redirect_fn_contig));
 static_assert(__same_type(folio_migrate_flags, mmkit_redirect_fn_migrate));
 
 static struct mmkit_redirect rows[] = {
-	[ROW_BULK]	= MMKIT_REDIRECT_ROW(bulk, __stringify(MMKIT_BULK_NAME),
-					     "unsigned long " __stringify(MMKIT_BULK_ARGS)),
-	[ROW_CONTIG]	= MMKIT_REDIRECT_ROW(contig, __stringify(MMKIT_CONTIG_NAME),
-					     "int " __stringify(MMKIT_CONTIG_ARGS)),
-	[ROW_MIGRATE]	= MMKIT_REDIRECT_ROW(migrate, "folio_migrate_flags",
-					     "void (struct folio *dst, struct folio *src)"),
+	[ROW_BULK]	= MMKIT_REDIRECT_ROW(bulk),
+	[ROW_CONTIG]	= MMKIT_REDIRECT_ROW(contig),
+	[ROW_MIGRATE]	= MMKIT_REDIRECT_ROW(migrate),
 };
 
 static struct mmkit_redirect_table table = {

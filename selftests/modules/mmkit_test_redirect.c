@@ -35,8 +35,8 @@ static noinline __noclone long dummy_sum_to(long n)
 	return n + sum;
 }
 
-MMKIT_REDIRECT_DECLARE(add, long, (long a, long b, long c, long d, long e, long f));
-MMKIT_REDIRECT_DECLARE(sum_to, long, (long n));
+MMKIT_REDIRECT_DECLARE(add, long, dummy_add, (long a, long b, long c, long d, long e, long f));
+MMKIT_REDIRECT_DECLARE(sum_to, long, dummy_sum_to, (long n));
 
 static noinline long mmkit_redirect_fn_add(long a, long b, long c, long d, long e, long f)
 {
@@ -63,7 +63,7 @@ static noinline long mmkit_redirect_fn_sum_to(long n)
 	return sum;
 }
 
-MMKIT_REDIRECT_DECLARE(rival, long, (long n));
+MMKIT_REDIRECT_DECLARE(rival, long, dummy_sum_to, (long n));
 
 static noinline long mmkit_redirect_fn_rival(long n)
 {
@@ -76,8 +76,8 @@ static noinline long mmkit_redirect_fn_rival(long n)
 }
 
 static struct mmkit_redirect rows[] = {
-	MMKIT_REDIRECT_ROW(add, "dummy_add", "long (long, long, long, long, long, long)"),
-	MMKIT_REDIRECT_ROW(sum_to, "dummy_sum_to", "long (long)"),
+	MMKIT_REDIRECT_ROW(add),
+	MMKIT_REDIRECT_ROW(sum_to),
 };
 
 static struct mmkit_redirect_table table = {
@@ -85,7 +85,7 @@ static struct mmkit_redirect_table table = {
 };
 
 static struct mmkit_redirect rival_rows[] = {
-	MMKIT_REDIRECT_ROW(rival, "dummy_sum_to", "long (long)"),
+	MMKIT_REDIRECT_ROW(rival),
 };
 
 static struct mmkit_redirect_table rival = {
@@ -93,7 +93,7 @@ static struct mmkit_redirect_table rival = {
 };
 
 static struct mmkit_redirect missing_rows[] = {
-	MMKIT_REDIRECT_ROW(add, "mmkit_no_such_function", "void (void)"),
+	MMKIT_REDIRECT_ROW(add),
 };
 
 static struct mmkit_redirect_table missing = {
@@ -188,6 +188,7 @@ static int __init test_init(void)
 	rows[0].addr = (unsigned long)dummy_add;
 	rows[1].addr = (unsigned long)dummy_sum_to;
 	rival_rows[0].addr = (unsigned long)dummy_sum_to;
+	missing_rows[0].name = "mmkit_no_such_function";
 	test_calls();
 	test_kretprobe();
 	test_sleepers();
