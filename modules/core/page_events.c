@@ -9,11 +9,19 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
+#include <linux/slab.h>
 #include <linux/tracepoint.h>
+#include <trace/events/kmem.h>
 
 #include <mmkit/page_events.h>
 
 #include "core.h"
+
+/* A probe is registered without its type; here the kernel's headers are asked for it. */
+static_assert(__same_type(check_trace_callback_type_mm_page_alloc,
+			  void (typeof_member(struct mmkit_page_events, alloc))));
+static_assert(__same_type(check_trace_callback_type_mm_page_free,
+			  void (typeof_member(struct mmkit_page_events, free))));
 
 static DEFINE_MUTEX(clients_lock);
 static LIST_HEAD(clients);
