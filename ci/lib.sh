@@ -83,7 +83,7 @@ mirror_of()
 suite_parts()
 {
 	case $1 in
-	*-backports) echo "$1" ;;
+	*-backports | experimental) echo "$1" ;;
 	*) echo "$1 $1-updates $1-security" ;;
 	esac
 }
