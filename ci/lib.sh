@@ -106,6 +106,7 @@ apt_for()
 		lock "apt-$1-$2"
 		if [ -z "$(find "$dir/fresh" -mmin -1440 2>/dev/null)" ]; then
 			mkdir -p "$dir/lists/partial" "$dir/archives/partial"
+			rm -f "$dir/fresh"
 			suite_sources "$1" > "$dir/sources.list"
 			cat > "$dir/apt.conf" <<-CONF
 			Dir::Etc::SourceList "$dir/sources.list";
@@ -126,6 +127,8 @@ apt_for()
 			touch "$dir/fresh"
 		fi
 	)
+	# In $(...) a failure above ends nothing by itself.
+	[ -e "$dir/fresh" ] || return 1
 	echo "$dir/apt.conf"
 }
 
