@@ -13,6 +13,8 @@
 
 #include "allocprof.h"
 
+#define AP_BOOKS_TRIES	8
+
 static u64 stat_on(int cpu, enum ap_stat stat)
 {
 	return READ_ONCE(per_cpu(mmkit_ap_stats[stat], cpu));
@@ -88,16 +90,40 @@ static void add_tags(struct ap_books *books)
 	}
 }
 
-void mmkit_ap_books(struct ap_books *books)
+static void add_zones(struct ap_books *books)
 {
 	int nid, i;
 
-	memset(books, 0, sizeof(*books));
 	for_each_online_node(nid) {
 		for (i = 0; i < MAX_NR_ZONES; i++)
 			add_zone(books, &NODE_DATA(nid)->node_zones[i]);
 	}
-	add_tags(books);
+}
+
+/*
+ * Free memory and tags cannot be read at one moment, and whoever reads may have
+ * to wait in between. So free memory is read before and after, and of a few
+ * tries that one counts in which least of it moved.
+ */
+void mmkit_ap_books(struct ap_books *books)
+{
+	u64 least = U64_MAX;
+	int tries;
+
+	for (tries = 0; tries < AP_BOOKS_TRIES && least; tries++) {
+		struct ap_books now = { }, after = { };
+		u64 moved;
+
+		add_zones(&now);
+		add_tags(&now);
+		add_zones(&after);
+		moved = abs((s64)(now.free + now.pcp - after.free - after.pcp));
+		if (moved < least) {
+			least = moved;
+			*books = now;
+		}
+		cond_resched();
+	}
 }
 
 s64 mmkit_ap_unaccounted(const struct ap_books *books)

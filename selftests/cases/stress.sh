@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A million allocations and frees (ten when soaking) in every way there is: the books close exactly.
-# vm: mem=2G smp=2 append="init_on_alloc=0" timeout=600
+# vm: mem=2G smp=2 threads=multi append="init_on_alloc=0" timeout=600
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

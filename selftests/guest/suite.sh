@@ -56,10 +56,15 @@ _books_open()
 	}' $prof/books
 }
 
-# Pages on their way between lists are in no book for a moment.
+# Pages on their way between lists are in no book for a moment. What is really missing stays so.
 books_close()
 {
-	_books_open || { sleep 1; _books_open; }
+	local try
+	for try in 1 2 3 4; do
+		_books_open > /dev/null && break
+		usleep 300000
+	done
+	_books_open
 }
 
 page_bytes()
