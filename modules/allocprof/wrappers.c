@@ -22,6 +22,7 @@ static const char * const wrapper_names[] = {
 	"alloc_pages_exact_nid", "make_alloc_exact", "__traceiter_mm_page_alloc",
 	"__do_trace_mm_page_alloc",
 	"alloc_zeroed_user_highpage_movable", "vma_alloc_zeroed_movable_folio",
+	"vma_alloc_anon_folio_pmd",
 	/* bulk and by range */
 	"__alloc_pages_bulk", "alloc_pages_bulk", "alloc_pages_bulk_array_mempolicy",
 	"alloc_pages_bulk_mempolicy", "alloc_pages_bulk_interleave",
