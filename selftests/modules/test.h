@@ -18,6 +18,11 @@
 #define mmkit_test_bulk(gfp, nr, array)	alloc_pages_bulk_array(gfp, nr, array)
 #endif
 
+/* The same, filling a list, where it still can. */
+#ifndef MMKIT_HAVE_BULK_NOPROF_ARRAY
+#define mmkit_test_bulk_list(gfp, nr, list)	alloc_pages_bulk_list(gfp, nr, list)
+#endif
+
 /* Claims the pages of [start, end), wherever the kernel can move their contents. */
 #if defined(MMKIT_HAVE_CONTIG_FROZEN_FLAGS)
 #define mmkit_test_contig(start, end, gfp)	alloc_contig_range(start, end, ACR_FLAGS_NONE, gfp)
