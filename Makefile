@@ -13,6 +13,7 @@ KDIR ?= /lib/modules/$(KVER)/build
 modules := $(shell sed -n 's/^BUILT_MODULE_NAME\[[0-9]*\]="\(.*\)"$$/\1/p' dkms.conf)
 version := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
 backwards := $(shell printf '%s\n' $(modules) | tac)
+ours := \( -name 'mmkit.ko*' -o -name 'mmkit_*.ko*' \)
 SUDO ?= $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: all demo check soak bench install dkms uninstall load unload shell clean help
@@ -44,18 +45,23 @@ install: all
 	$(SUDO) $(MAKE) -C "$(KDIR)" M="$(CURDIR)" INSTALL_MOD_DIR=updates modules_install
 	$(SUDO) depmod -a $$(basename $$(dirname "$(KDIR)")) 2>/dev/null || $(SUDO) depmod -a
 
+# The sources may have changed since the last time, hence --force.
 dkms:
 	@command -v dkms > /dev/null || { echo "mmkit: dkms is not installed" >&2; exit 1; }
 	$(SUDO) rm -rf "/usr/src/mmkit-$(version)"
 	$(SUDO) mkdir -p "/usr/src/mmkit-$(version)"
 	$(SUDO) cp -r Kbuild Makefile dkms.conf LICENSE include modules "/usr/src/mmkit-$(version)/"
-	$(SUDO) dkms install mmkit/$(version) -k "$(KVER)"
+	$(SUDO) dkms build mmkit/$(version) -k "$(KVER)" --force
+	$(SUDO) dkms install mmkit/$(version) -k "$(KVER)" --force
 
 uninstall:
-	-@! command -v dkms > /dev/null || $(SUDO) dkms remove mmkit/$(version) --all
+	@test ! -d "/var/lib/dkms/mmkit/$(version)" || $(SUDO) dkms remove mmkit/$(version) --all
 	$(SUDO) rm -rf "/usr/src/mmkit-$(version)"
-	$(SUDO) find /lib/modules -path '*/updates/*' \( -name 'mmkit.ko*' -o -name 'mmkit_*.ko*' \) -delete
-	$(SUDO) depmod -a
+	@for kernel in $$(find /lib/modules/*/updates $(ours) 2>/dev/null | cut -d/ -f4 | sort -u); do \
+		echo "removing the modules of $$kernel"; \
+		$(SUDO) find "/lib/modules/$$kernel/updates" $(ours) -delete; \
+		$(SUDO) depmod "$$kernel" || exit 1; \
+	done
 
 load:
 	@for m in $(modules); do \
