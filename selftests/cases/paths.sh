@@ -184,7 +184,7 @@ user() {
 }
 
 leave() {
-	echo > $tracing/set_ftrace_filter
+	for name in $watched_functions; do echo "!$name:stacktrace" >> $tracing/set_ftrace_filter; done
 	echo 0 > $tracing/options/sym-offset
 	echo $buffer_size > $tracing/buffer_size_kb
 	echo > $tracing/trace
@@ -209,7 +209,8 @@ sync
 echo 1 > $tracing/options/sym-offset
 echo 1024 > $tracing/buffer_size_kb
 traced='(__alloc_pages_bulk|alloc_pages_bulk_noprof|alloc_contig_(frozen_)?range(_noprof)?)'
-for name in $(grep -xE "$traced" $tracing/available_filter_functions); do
+watched_functions=$(grep -xE "$traced" $tracing/available_filter_functions)
+for name in $watched_functions; do
 	echo "$name:stacktrace" >> $tracing/set_ftrace_filter
 done
 check "the bulk allocator is watched" grep -q 'bulk.*stacktrace' $tracing/set_ftrace_filter
