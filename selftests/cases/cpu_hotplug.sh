@@ -4,7 +4,7 @@
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 
-rounds=$(often 3 10)
+rounds=$(often 2 10)
 
 work() {
 	while [ ! -e /tmp/stop ]; do

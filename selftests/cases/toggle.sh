@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # On and off again under load: off means gone, on means right.
-# vm: mem=1G smp=2 append="init_on_alloc=0" timeout=300
+# vm: mem=1G smp=4 append="init_on_alloc=0" timeout=300
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 
-rounds=$(often 6 20)
+rounds=$(often 4 20)
 
 forks() {
 	while [ ! -e /tmp/stop ]; do
@@ -54,7 +54,7 @@ for round in $(seq $rounds); do
 	echo 0 > $prof_sysfs/enabled || bad_off=$((bad_off + 1))
 	gone || bad_off=$((bad_off + 1))
 	before=$(prof_stat verified)
-	if [ $((round % 5)) -eq 0 ]; then
+	if [ $((round % 4)) -eq 0 ]; then
 		sleep 0.2
 		[ "$(prof_stat verified)" = "$before" ] || bad_off=$((bad_off + 1))
 	fi
@@ -87,13 +87,14 @@ used() {
 	echo 0 > $prof_sysfs/enabled
 	free_kb
 }
+again=$(often 3 10)
 first=$(used)
-for round in 1 2 3 4 5; do
+for round in $(seq $again); do
 	echo 1 > $prof_sysfs/enabled
 	echo 0 > $prof_sysfs/enabled
 done
 last=$(used)
-check "five rounds cost no memory ($first kB free before, $last kB after)" \
+check "$again rounds cost no memory ($first kB free before, $last kB after)" \
 	[ "$last" -ge $((first - 2048)) ]
 check "while off a module goes at once" unload mmkit_allocprof
 unload mmkit

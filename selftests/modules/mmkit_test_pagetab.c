@@ -179,6 +179,8 @@ static void test_bad_sizes(void)
 	mmkit_pagetab_destroy(ERR_PTR(-ENOMEM));
 }
 
+#define TAKE_ORDER	4
+
 /* Takes free memory but for a 128th of all, so that a few tables have room. */
 static void take_memory(struct list_head *taken)
 {
@@ -189,7 +191,7 @@ static void take_memory(struct list_head *taken)
 		si_meminfo(&info);
 		if (info.freeram < info.totalram / 128)
 			return;
-		page = alloc_page(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+		page = alloc_pages(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN, TAKE_ORDER);
 		if (!page)
 			return;
 		list_add(&page->lru, taken);
@@ -220,7 +222,7 @@ static int test_fill(void)
 	for (i = 0; i < fill; i++)
 		mmkit_pagetab_destroy(filled[i]);
 	list_for_each_entry_safe(page, next, &taken, lru)
-		__free_page(page);
+		__free_pages(page, TAKE_ORDER);
 	kvfree(filled);
 	return 0;
 }
