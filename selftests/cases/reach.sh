@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Everything that crosses the border between the kernel and the suite is crossed: each resolved
+# symbol is called by its module, each redirect is hit, and each function that the kernel was given a
+# pointer to is entered. Probes bear witness.
+# vm: kernels=6.12,7.2,7.3 arch=amd64 mem=1G smp=2 threads=single append="movablecore=256M" timeout=120
+. /mmkit/lib.sh
+. /mmkit/suite.sh
+
+witness=/sys/kernel/debug/mmkit_witness
+
+# Entered only when an invariant is broken. The fuse itself is blown by a test module.
+not_on_demand="mmkit_allocprof:disarm"
+
+read_all() {
+	local file
+	for file in $(find /sys/kernel/debug/mmkit /sys/kernel/mmkit /sys/module/mmkit*/parameters -type f); do
+		cat $file > /dev/null || fail "$file cannot be read"
+	done
+}
+
+# Every second page is freed, so that compaction has something to move.
+migrate() {
+	: > /tmp/touched
+	/mmkit/bin/touch_pages holes 32 > /tmp/touched &
+	while ! grep -q ready /tmp/touched; do usleep 50000; done
+	echo 1 > /proc/sys/vm/compact_memory
+	kill $!
+	wait $! 2>/dev/null
+}
+
+# From the top: that memory is movable. A block can be in use for the moment, hence more than once.
+replug() {
+	local block try
+	for try in 1 2 3 4 5; do
+		for block in $(ls -d /sys/devices/system/memory/memory* | sort -t y -k 4 -rn); do
+			echo offline 2> /dev/null > $block/state || continue
+			echo online_movable > $block/state
+			return
+		done
+		sleep 1
+	done
+	return 1
+}
+
+# Of what a test module says only the bad counts: the rest is the matter of its own case.
+try() {
+	load "$@" || return
+	unload $1
+	case_dmesg | grep "] $1: not ok" && fail "$1 failed"
+}
+
+# Puts probes on the resolved functions of the loaded modules, and on callbacks of module $1. The list
+# of callbacks comes from the objects, where the compiler marks what can be called by pointer.
+watch() {
+	awk 'NR > 1 && $4 == "found" && $6 != "data" { print $2 }' $mmkit_debugfs/symbols
+	[ ! -e /mmkit/callbacks ] || grep "^$1:" /mmkit/callbacks
+}
+
+# So few sites that tags run low, which calls for the worker that makes more.
+load mmkit
+load mmkit_test_witness
+: > /tmp/watched
+for module in mmkit mmkit_allocprof; do
+	_is_loaded $module || load $module verify=1 max_sites=256
+	for name in $(watch $module | sort -u); do
+		grep -qx $name /tmp/watched && continue
+		echo $name >> /tmp/watched
+		echo $name > $witness || fail "$name cannot be watched"
+	done
+done
+
+# Redirects count from here on.
+echo 0 > $prof_sysfs/enabled
+echo 1 > $prof_sysfs/enabled
+try mmkit_test_events
+try mmkit_test_pagetab stay=1
+try mmkit_test_redirect
+expect_dmesg 'test-rival: calls cannot be redirected'
+expect_dmesg 'test-missing: the kernel .* has no mmkit_no_such_function'
+try mmkit_test_contig
+try mmkit_test_fuse
+expect_dmesg 'mmkit: fuse of test has blown'
+try mmkit_test_alloc events=400
+migrate
+check "a block of memory goes and comes" replug
+read_all
+cat $witness > /tmp/seen
+
+component_module() {
+	[ $1 = core ] && echo mmkit || echo mmkit_$1
+}
+
+called=0
+awk 'NR > 1 { print $1, $2, $4, $6 }' $mmkit_debugfs/symbols > /tmp/rows
+while read -r component symbol state proto; do
+	if [ $state = missing ] || [ "$proto" = data ]; then
+		echo "$component $symbol: $state, $proto"
+	elif grep "^$symbol " /tmp/seen | grep -q "\[$(component_module $component)\]"; then
+		called=$((called + 1))
+	else
+		grep "^$symbol " /tmp/seen
+		fail "$component never calls $symbol"
+	fi
+done < /tmp/rows
+check "each of $called resolved functions is called by its module" [ $called -gt 5 ]
+
+awk 'NR > 1' $mmkit_debugfs/redirects > /tmp/redirects
+check "each of $(wc -l < /tmp/redirects) redirects is hit" \
+	awk '$3 != "live" || !$4 { print; bad = 1 } END { exit bad || NR < 3 }' /tmp/redirects
+
+if [ -e /mmkit/callbacks ]; then
+	entered=0
+	while read -r name; do
+		case " $not_on_demand " in *" $name "*) continue ;; esac
+		if awk -v n=$name '$1 == n && $2 { found = 1 } END { exit !found }' /tmp/seen; then
+			entered=$((entered + 1))
+		else
+			fail "the kernel never enters $name"
+		fi
+	done < /mmkit/callbacks
+	check "each of $entered callbacks is entered, but not $not_on_demand" [ $entered -gt 20 ]
+fi
+check "memo and unwinder agree on $(prof_stat verified) events" \
+	[ "$(cat $prof_sysfs/verify_mismatches)" = 0 ]
+unload mmkit_test_witness mmkit_allocprof mmkit
