@@ -92,7 +92,7 @@ help:
 	@echo "  make install     install for one kernel only"
 	@echo "  make uninstall   undo either"
 	@echo "  make check       every test in VMs; K=6.1 one kernel, T=pagetab one test,"
-	@echo "                   T=static, splat, unit, dkms or symbols one of the other stages"
+	@echo "                   T=static, splat, unit, symbols, dkms or ibt one of the other stages"
 	@echo "  make soak        the same cases with many more rounds; takes hours"
 	@echo "  make shell       interactive VM with the suite loaded (K=6.1)"
 	@echo "  make bench       measure"

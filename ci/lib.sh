@@ -36,13 +36,13 @@ lock()
 
 kernel_names() { awk '!/^#/ && NF { print $1 }' "$CI/kernels"; }
 
-# kernel NAME: sets K, ARCH, SUITE, RELEASE, FLAVOUR, TOOLS, CASES and the directories of that kernel.
+# kernel NAME: sets K, ARCH, SUITE, RELEASE, FLAVOUR, TOOLS, CASES, STAGES and the directories.
 kernel()
 {
 	local row
 	row=$(awk -v k="$1" '!/^#/ && $1 == k' "$CI/kernels")
 	[ -n "$row" ] || die "no kernel \"$1\" in ci/kernels; known: $(kernel_names | tr '\n' ' ')"
-	read -r K ARCH SUITE RELEASE FLAVOUR TOOLS CASES <<< "$row"
+	read -r K ARCH SUITE RELEASE FLAVOUR TOOLS CASES STAGES <<< "$row"
 	KROOT=$MMKIT_CACHE/kernels/$K
 	BUILD=$MMKIT_CACHE/build/$K
 	if [ "$ARCH" = arm64 ]; then
