@@ -42,7 +42,7 @@ helpers=$helpers'|_*k[vz]*(m|c|re)alloc(_(align|large|node|order|track|caller))*
 
 tracing=/sys/kernel/tracing
 event=$tracing/events/kmem/mm_page_alloc
-page_size=$(awk '/^KernelPageSize/ { print $2 * 1024; exit }' /proc/self/smaps)
+page_size=$(page_bytes)
 
 awk_stacks='
 function base(frame) {
