@@ -2,7 +2,7 @@
 # Everything that crosses the border between the kernel and the suite is crossed: each resolved
 # symbol is called by its module, each redirect is hit, and each function that the kernel was given a
 # pointer to is entered. Probes bear witness.
-# vm: kernels=6.12,7.2,7.3 arch=amd64 mem=1G smp=2 threads=single append="movablecore=256M" timeout=120
+# vm: kernels=6.12,7.2,7.3 arch=amd64 mem=1G smp=2 append="movablecore=256M nokaslr" timeout=120
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 
