@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What user space sees is what include/mmkit/ABI describes: no more, no less, and in that format.
-# vm: mem=1G smp=2 timeout=120
+# vm: timeout=120
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # CPUs go and come under load: what they have counted stays counted.
-# vm: mem=1G smp=4 append="init_on_alloc=0" timeout=300
+# vm: timeout=300
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

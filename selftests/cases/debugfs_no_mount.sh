@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A kernel whose debugfs may not be mounted: modules are refused it too, so all is as without it.
-# vm: mem=1G smp=2 append="debugfs=no-mount"
+# vm: append="debugfs=no-mount" soak=only
 . /mmkit/cases/debugfs_off.sh

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # allocinfo is what readers of /proc/allocinfo 2.0 expect; sites and books say the same.
-# vm: mem=1G smp=4 append="init_on_alloc=0" timeout=120
+# vm: timeout=120
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Reads /proc/kcore the way debuggers do: in every segment of its program
- * headers, a page at the start, at the end, and in between in steps that keep
- * the number of reads bounded. Memory that is absent may read as zeroes or
+ * headers, or in the ranges of addresses that are given, a page at the start, at
+ * the end, and in between in steps that keep the number of reads bounded. Memory that is absent may read as zeroes or
  * fail; the kernel must survive it and the read must return.
  */
 #include <elf.h>
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define CHUNK	((size_t)1 << 16)
-#define READS	4096
+#define READS	1024
 
 static char buffer[CHUNK];
 static unsigned long good, bad;
@@ -26,20 +26,39 @@ static void read_at(int fd, off_t offset, size_t bytes)
 		bad++;
 }
 
-static void sweep(int fd, const Elf64_Phdr *segment)
+static void sweep(int fd, off_t offset, size_t bytes)
 {
-	unsigned long step = segment->p_filesz / READS;
+	unsigned long step = bytes / READS;
 	unsigned long at;
 
 	if (step < CHUNK)
 		step = CHUNK;
-	for (at = 0; at + CHUNK <= segment->p_filesz; at += step)
-		read_at(fd, segment->p_offset + at, CHUNK);
-	if (segment->p_filesz >= 4096)
-		read_at(fd, segment->p_offset + segment->p_filesz - 4096, 4096);
+	for (at = 0; at + CHUNK <= bytes; at += step)
+		read_at(fd, offset + at, CHUNK);
+	if (bytes >= 4096)
+		read_at(fd, offset + bytes - 4096, 4096);
 }
 
-int main(void)
+/* A range of addresses, "0xSTART-0xEND" as in /proc/vmallocinfo; it lies in one segment. */
+static void sweep_range(int fd, const Elf64_Phdr *segments, int nr, const char *range)
+{
+	unsigned long start, end;
+	int i;
+
+	if (sscanf(range, "0x%lx-0x%lx", &start, &end) != 2 || start >= end)
+		return;
+	for (i = 0; i < nr; i++) {
+		const Elf64_Phdr *segment = &segments[i];
+
+		if (segment->p_type == PT_LOAD && start >= segment->p_vaddr &&
+		    end - segment->p_vaddr <= segment->p_memsz) {
+			sweep(fd, segment->p_offset + (start - segment->p_vaddr), end - start);
+			return;
+		}
+	}
+}
+
+int main(int argc, char **argv)
 {
 	int i, fd = open("/proc/kcore", O_RDONLY);
 	Elf64_Ehdr header;
@@ -56,9 +75,11 @@ int main(void)
 		perror("program headers");
 		return 1;
 	}
-	for (i = 0; i < header.e_phnum; i++) {
+	for (i = 1; i < argc; i++)
+		sweep_range(fd, segments, header.e_phnum, argv[i]);
+	for (i = 0; i < header.e_phnum && argc == 1; i++) {
 		if (segments[i].p_type == PT_LOAD)
-			sweep(fd, &segments[i]);
+			sweep(fd, segments[i].p_offset, segments[i].p_filesz);
 	}
 	printf("%d segments, %lu reads, %lu of nothing\n", header.e_phnum, good, bad);
 	return good == 0;

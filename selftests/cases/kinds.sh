@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What user space does is named for what it is, and moves with migration.
-# vm: mem=1G smp=4 append="init_on_alloc=0"
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

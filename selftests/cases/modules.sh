@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Modules that come and go while their sites are profiled: named while there, and afterwards.
-# vm: mem=1G smp=4 append="init_on_alloc=0" timeout=300
+# vm: timeout=300
 # modules: zram loop brd
 . /mmkit/lib.sh
 . /mmkit/suite.sh

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # More call sites than tags: what is not told apart is counted exactly, once said, and cleared.
-# vm: mem=1G smp=2 timeout=120
+# vm: timeout=120
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Side tables: an entry for every page, nothing for pages that are not needed.
-# vm: mem=1G smp=2
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Each way to get pages is charged to the function that a person would name. The kernel's own stack
 # traces are the witness: the site is the first of their frames that is no helper of an allocator.
-# vm: mem=1G smp=4 append="init_on_alloc=0" timeout=180
+# vm: timeout=180
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

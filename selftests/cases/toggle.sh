@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # On and off again under load: off means gone, on means right.
-# vm: mem=1G smp=4 append="init_on_alloc=0" timeout=300
+# vm: timeout=300
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 
-rounds=$(often 4 20)
+rounds=$(often 3 20)
 
 forks() {
 	while [ ! -e /tmp/stop ]; do
@@ -54,7 +54,7 @@ for round in $(seq $rounds); do
 	echo 0 > $prof_sysfs/enabled || bad_off=$((bad_off + 1))
 	gone || bad_off=$((bad_off + 1))
 	before=$(prof_stat verified)
-	if [ $((round % 4)) -eq 0 ]; then
+	if [ $((round % 3)) -eq 0 ]; then
 		sleep 0.2
 		[ "$(prof_stat verified)" = "$before" ] || bad_off=$((bad_off + 1))
 	fi

@@ -10,7 +10,7 @@
 #   books_close                   at most 1 % of managed memory is unaccounted for, none twice
 #   page_bytes                    size of a page
 #   free_kb                       free memory, that on the lists of the CPUs included, caches dropped
-#   kcore_sweep                   reads all of /proc/kcore's segments, a page in each 16 MiB
+#   kcore_sweep                   reads /proc/kcore here and there, and closely where areas of mmkit lie
 
 mmkit_debugfs=/sys/kernel/debug/mmkit
 prof=$mmkit_debugfs/allocprof
@@ -76,7 +76,7 @@ free_kb()
 {
 	sync
 	echo 3 > /proc/sys/vm/drop_caches
-	sleep 1
+	usleep 300000
 	awk -v page_kb=$(($(page_bytes) / 1024)) '
 		/^MemFree/ { free = $2 }
 		$1 == "count:" { free += $2 * page_kb }
@@ -85,5 +85,10 @@ free_kb()
 
 kcore_sweep()
 {
-	/mmkit/bin/kcore_sweep
+	local areas
+	# With 1 those who may see kernel addresses do; with 0 they are scrambled.
+	echo 1 > /proc/sys/kernel/kptr_restrict
+	areas=$(awk '/mmkit/ { print $1 }' /proc/vmallocinfo)
+	echo 0 > /proc/sys/kernel/kptr_restrict
+	[ -n "$areas" ] && /mmkit/bin/kcore_sweep && /mmkit/bin/kcore_sweep $areas
 }

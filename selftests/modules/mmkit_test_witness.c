@@ -49,7 +49,7 @@ static struct kprobe *probes[MAX_WATCHED];	/* they go at once: each alone waits 
 static int nr;
 static struct dentry *file;
 
-static unsigned long return_address(struct pt_regs *regs)
+static unsigned long returns_to(struct pt_regs *regs)
 {
 #ifdef CONFIG_X86_64
 	return regs_get_kernel_stack_nth(regs, 0);
@@ -61,7 +61,7 @@ static unsigned long return_address(struct pt_regs *regs)
 static int on_call(struct kprobe *kp, struct pt_regs *regs)
 {
 	struct watched *watched = container_of(kp, struct watched, kp);
-	unsigned long ip = return_address(regs), seen;
+	unsigned long ip = returns_to(regs), seen;
 	int i;
 
 	atomic_long_inc(&watched->calls);
