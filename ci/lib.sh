@@ -12,6 +12,11 @@ MMKIT_CACHE=${MMKIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mmkit}
 export MMKIT_CACHE
 mkdir -p "$MMKIT_CACHE"
 
+# Where depmod and modinfo are; not everybody has it.
+PATH=$PATH:/usr/sbin:/sbin
+# A machine that is killed by Ctrl-C has ended, for the shell: it would boot the next one.
+trap 'exit 130' INT TERM
+
 # People read stderr, programs read stdout: results are never mixed with progress.
 say() { printf '%s\n' "mmkit: $*" >&2; }
 die() { printf '%s\n' "mmkit: error: $*" >&2; exit 1; }
@@ -54,6 +59,8 @@ kernel()
 
 # Of a kernel that ci/fetch has brought: version, header directory, image.
 kernel_version() { cat "$KROOT/version"; }
+# A package may come again under the name it had: caches are kept for one version of it.
+kernel_id() { cat "$KROOT/version" "$KROOT/package"; }
 kernel_headers() { echo "$KROOT/usr/src/linux-headers-$(kernel_version)"; }
 kernel_image() { echo "$KROOT/vmlinuz"; }
 
@@ -107,7 +114,7 @@ apt_for()
 		if [ -z "$(find "$dir/fresh" -mmin -1440 2>/dev/null)" ]; then
 			mkdir -p "$dir/lists/partial" "$dir/archives/partial"
 			rm -f "$dir/fresh"
-			suite_sources "$1" > "$dir/sources.list"
+			suite_sources "$1" > "$dir/sources.list" || exit 1
 			cat > "$dir/apt.conf" <<-CONF
 			Dir::Etc::SourceList "$dir/sources.list";
 			Dir::Etc::SourceParts "/dev/null";

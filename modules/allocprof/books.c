@@ -13,7 +13,7 @@
 
 #include "allocprof.h"
 
-#define AP_BOOKS_TRIES	8
+#define AP_BOOKS_TRIES	4
 
 static u64 stat_on(int cpu, enum ap_stat stat)
 {
@@ -80,6 +80,8 @@ static void add_tags(struct ap_books *books)
 	u32 tag;
 
 	for (tag = AP_TAG_ANON; tag < mmkit_ap_tags(); tag++) {
+		if (!(tag % AP_CHUNK_TAGS))
+			cond_resched();
 		mmkit_ap_live(tag, &live);
 		if (tag == AP_TAG_RESERVED)
 			books->reserved += live.pages;
@@ -103,14 +105,14 @@ static void add_zones(struct ap_books *books)
 /*
  * Free memory and tags cannot be read at one moment, and whoever reads may have
  * to wait in between. So free memory is read before and after, and of a few
- * tries that one counts in which least of it moved.
+ * tries that one counts in which least of it moved; a thousandth is little.
  */
 void mmkit_ap_books(struct ap_books *books)
 {
 	u64 least = U64_MAX;
 	int tries;
 
-	for (tries = 0; tries < AP_BOOKS_TRIES && least; tries++) {
+	for (tries = 0; tries < AP_BOOKS_TRIES; tries++) {
 		struct ap_books now = { }, after = { };
 		u64 moved;
 
@@ -122,7 +124,8 @@ void mmkit_ap_books(struct ap_books *books)
 			least = moved;
 			*books = now;
 		}
-		cond_resched();
+		if (moved <= now.managed / 1000)
+			return;
 	}
 }
 

@@ -248,6 +248,8 @@ check "and the kernel's stacks name the same $(grep -c "$module" /tmp/held) site
 
 # --- what the kernel owns on behalf of a module ---
 case_dmesg | sed -n "s/.*$module: owner //p" > /tmp/owned
+check "the module has taken pages in $(grep -c . /tmp/owned) ways that the kernel owns" \
+	[ $(grep -c . /tmp/owned) -ge 6 ]
 while read -r path bytes; do judge $path $bytes; done < /tmp/owned
 echo 0 > /sys/module/$module/parameters/held
 check "all is given back" sh -c "! grep ' \[$module\] ' $prof/allocinfo | grep -qv '^ *0 *0 '"
