@@ -179,29 +179,33 @@ static void test_bad_sizes(void)
 	mmkit_pagetab_destroy(ERR_PTR(-ENOMEM));
 }
 
-#define TAKE_ORDER	4
-
-/* Takes free memory but for a 128th of all, so that a few tables have room. */
-static void take_memory(struct list_head *taken)
+static void take(struct list_head *taken, unsigned int order)
 {
-	struct sysinfo info;
 	struct page *page;
 
-	for (;;) {
-		si_meminfo(&info);
-		if (info.freeram < info.totalram / 128)
-			return;
-		page = alloc_pages(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN, TAKE_ORDER);
-		if (!page)
-			return;
+	while ((page = alloc_pages(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN, order))) {
+		set_page_private(page, order);
 		list_add(&page->lru, taken);
+	}
+}
+
+static void give(struct list_head *taken, unsigned long pages)
+{
+	while (!list_empty(taken) && pages) {
+		struct page *page = list_first_entry(taken, struct page, lru);
+		unsigned int order = page_private(page);
+
+		list_del(&page->lru);
+		set_page_private(page, 0);
+		__free_pages(page, order);
+		pages -= min(pages, 1UL << order);
 	}
 }
 
 /* Makes tables until memory is full: the one that does not fit leaves nothing. */
 static int test_fill(void)
 {
-	struct page *page, *next;
+	struct sysinfo info;
 	LIST_HEAD(taken);
 	unsigned int i;
 	long err = 0;
@@ -209,7 +213,11 @@ static int test_fill(void)
 	filled = kvcalloc(fill, sizeof(*filled), GFP_KERNEL);
 	if (!filled)
 		return -ENOMEM;
-	take_memory(&taken);
+	/* All memory, in large pieces and then in small ones, but for a 512th. */
+	take(&taken, 4);
+	take(&taken, 0);
+	si_meminfo(&info);
+	give(&taken, info.totalram / 512);
 	for (i = 0; i < fill && !err; i++) {
 		filled[i] = mmkit_pagetab_create("fill", 8, NULL, NULL);
 		if (IS_ERR(filled[i])) {
@@ -221,8 +229,7 @@ static int test_fill(void)
 	TEST(err == -ENOMEM, "a table that does not fit is -ENOMEM");
 	for (i = 0; i < fill; i++)
 		mmkit_pagetab_destroy(filled[i]);
-	list_for_each_entry_safe(page, next, &taken, lru)
-		__free_pages(page, TAKE_ORDER);
+	give(&taken, ULONG_MAX);
 	kvfree(filled);
 	return 0;
 }
