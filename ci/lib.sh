@@ -21,6 +21,10 @@ trap 'exit 130' INT TERM
 say() { printf '%s\n' "mmkit: $*" >&2; }
 die() { printf '%s\n' "mmkit: error: $*" >&2; exit 1; }
 
+# has PATTERN...: does standard input have such a line (grep -x)? It is read to its end: "grep -q" may
+# end first, and what writes into the pipe then fails, which pipefail takes for an answer.
+has() { grep -x "$@" > /dev/null; }
+
 as_root()
 {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
