@@ -4,7 +4,7 @@
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 
-rounds=$(often 2 10)
+rounds=$(often 1 10)
 
 work() {
 	while [ ! -e /tmp/stop ]; do
@@ -39,7 +39,7 @@ check "memo and unwinder agree on $(prof_stat verified) events" \
 	[ "$(cat $prof_sysfs/verify_mismatches)" = 0 ]
 
 # Switched on and off while CPUs are.
-for round in $(seq $(often 2 5)); do
+for round in $(seq $(often 1 5)); do
 	(switch 1 0; switch 1 1) &
 	switcher=$!
 	echo 0 > $prof_sysfs/enabled

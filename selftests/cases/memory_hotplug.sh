@@ -111,7 +111,7 @@ check "memo and unwinder agree on $(prof_stat verified) events" \
 	[ "$(cat $prof_sysfs/verify_mismatches)" = 0 ]
 
 # --- the profiler is switched while memory comes and goes ---
-for round in $(seq $(often 2 5)); do
+for round in $(seq $(often 1 5)); do
 	(all online_movable; all offline) &
 	switcher=$!
 	echo 0 > $prof_sysfs/enabled

@@ -5,7 +5,7 @@
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 
-rounds=$(often 6 20)
+rounds=$(often 5 20)
 
 reader() {
 	while [ ! -e /tmp/stop ]; do
@@ -69,7 +69,7 @@ for round in $(seq $rounds); do
 	# What is shown of a module that is gone is shown as such.
 	grep -E ' \[(zram|loop|brd)\] func:' $prof/allocinfo >> /tmp/unloaded
 	sites=$(cat $prof_sysfs/sites)
-	[ $round -ne 5 ] || early=$sites
+	[ $round -ne 2 ] || early=$sites
 	[ "$sites" -le $most ] || most=$sites
 done
 touch /tmp/stop
@@ -86,7 +86,7 @@ check "gone modules are shown as unloaded" grep -qE ' \[(zram|loop|brd):unloaded
 	$prof/allocinfo
 check "nothing of theirs is left live" sh -c \
 	"! awk '/:unloaded\\]/ && (\$1 || \$2)' $prof/allocinfo | grep ."
-check "sites do not grow without bound ($early after 5 rounds, $most at most)" \
+check "sites do not grow without bound ($early after 2 rounds, $most at most)" \
 	[ $most -lt $((early + 256 + 512)) ]
 check "no tag occurs twice among the living" sh -c \
 	"! grep -v unloaded $prof/allocinfo | sed -E 's/^ *[0-9]+ +[0-9]+ //' | sort | uniq -d | grep ."

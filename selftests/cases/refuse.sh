@@ -42,7 +42,10 @@ unload mmkit_allocprof mmkit
 check "core needs $(echo $core | wc -w) symbols" [ -n "$core" ]
 check "the profiler needs $(echo $profiler | wc -w)" [ -n "$profiler" ]
 
-for symbol in $core; do
+# Each load walks all symbols of the kernel: one of each kind will do, when not soaking.
+some() { echo "$*" | tr ' ' '\n' | head -n $(often 1 1000); }
+
+for symbol in $(some $core); do
 	before=$(errors)
 	/mmkit/bin/load_once /mmkit/ko/mmkit.ko hide=$symbol
 	got=$?
@@ -53,7 +56,7 @@ for symbol in $core; do
 done
 
 # --- symbols of the profiler, and what it redirects ---
-for symbol in $profiler $redirected; do
+for symbol in $(some $profiler) $(some $redirected); do
 	load mmkit hide=no_such_symbol,$symbol
 	before=$(errors)
 	/mmkit/bin/load_once /mmkit/ko/mmkit_allocprof.ko

@@ -4,7 +4,7 @@
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 
-rounds=$(often 3 20)
+rounds=$(often 2 20)
 
 forks() {
 	while [ ! -e /tmp/stop ]; do
@@ -54,7 +54,7 @@ for round in $(seq $rounds); do
 	echo 0 > $prof_sysfs/enabled || bad_off=$((bad_off + 1))
 	gone || bad_off=$((bad_off + 1))
 	before=$(prof_stat verified)
-	if [ $((round % 3)) -eq 0 ]; then
+	if [ $((round % 2)) -eq 0 ]; then
 		sleep 0.2
 		[ "$(prof_stat verified)" = "$before" ] || bad_off=$((bad_off + 1))
 	fi
@@ -87,7 +87,7 @@ used() {
 	echo 0 > $prof_sysfs/enabled
 	free_kb
 }
-again=$(often 3 10)
+again=$(often 2 10)
 first=$(used)
 for round in $(seq $again); do
 	echo 1 > $prof_sysfs/enabled
