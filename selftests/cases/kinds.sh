@@ -14,18 +14,6 @@ grows() {
 		[ $grown -ge $((wanted * 95 / 100)) -a $grown -le $((wanted * 105 / 100 + 524288)) ]
 }
 
-hold() {
-	: > /tmp/touched
-	/mmkit/bin/touch_pages "$@" > /tmp/touched &
-	holder=$!
-	while ! grep -q ready /tmp/touched; do sleep 0.1; done
-}
-
-release() {
-	kill $holder
-	wait $holder 2>/dev/null
-}
-
 MB=1048576
 anon='do_anonymous_page|__handle_mm_fault|handle_mm_fault|alloc_anon_folio|do_pte_missing'
 thp='do_huge_pmd_anonymous_page|vma_alloc_anon_folio_pmd|__do_huge_pmd_anonymous_page'

@@ -9,17 +9,6 @@ EINVAL=22
 ERANGE=34
 ko=/mmkit/ko/mmkit_allocprof.ko
 
-# Lines of errors that the suite has printed so far.
-errors() {
-	dmesg -r | grep -c '^<3>.* mmkit'
-}
-
-nothing_left() {
-	[ ! -e $prof_sysfs ] && [ ! -e $prof ] && [ ! -e /sys/module/mmkit_allocprof ] &&
-		! grep allocprof $mmkit_debugfs/components $mmkit_debugfs/symbols $mmkit_debugfs/pagetab \
-			$mmkit_debugfs/redirects
-}
-
 # refused ERRNO MESSAGE PARAMETERS...: with that errno and one message, and nothing is left
 refused() {
 	local errno=$1 message=$2 before got
@@ -31,7 +20,7 @@ refused() {
 	check "$*: one message" [ $(($(errors) - before)) -eq 1 ]
 	check "$*: it says why" sh -c \
 		"dmesg -r | grep '^<3>.* mmkit' | tail -n 1 | grep -q \"$message\""
-	check "$*: nothing is left" nothing_left
+	check "$*: nothing is left" nothing_of_allocprof
 	[ $got -ne 0 ] || rmmod mmkit_allocprof
 }
 
@@ -69,7 +58,7 @@ check "which leaves the first as it was" [ "$(value enabled)" = 1 ]
 /mmkit/bin/load_once /mmkit/ko/mmkit.ko
 check "a second load of the core: errno $EEXIST" [ $? -eq $EEXIST ]
 unload mmkit_allocprof
-check "unloaded, nothing is left" nothing_left
+check "unloaded, nothing is left" nothing_of_allocprof
 
 load mmkit_allocprof wide=1 verify=1 max_sites=1048566 skip=shmem_fault
 check "wide=1" [ "$(param wide)" = Y ]

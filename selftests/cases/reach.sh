@@ -20,12 +20,9 @@ read_all() {
 
 # Every second page is freed, so that compaction has something to move.
 migrate() {
-	: > /tmp/touched
-	/mmkit/bin/touch_pages holes 32 > /tmp/touched &
-	while ! grep -q ready /tmp/touched; do usleep 50000; done
+	hold holes 32
 	echo 1 > /proc/sys/vm/compact_memory
-	kill $!
-	wait $! 2>/dev/null
+	release
 }
 
 # From the top: that memory is movable. A block can be in use for the moment, hence more than once.

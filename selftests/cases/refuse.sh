@@ -7,21 +7,9 @@
 EOPNOTSUPP=95
 release=$(uname -r)
 
-errors() {
-	dmesg -r | grep -c '^<3>.* mmkit'
-}
-
 nothing_of_core() {
 	[ ! -e /sys/kernel/mmkit ] && [ ! -e /sys/kernel/debug/mmkit ] &&
 		[ ! -e /sys/module/mmkit ]
-}
-
-nothing_of_allocprof() {
-	[ ! -e /sys/kernel/mmkit/allocprof ] && [ ! -e /sys/kernel/debug/mmkit/allocprof ] &&
-		[ ! -e /sys/module/mmkit_allocprof ] &&
-		! grep allocprof /sys/kernel/debug/mmkit/components \
-			/sys/kernel/debug/mmkit/symbols /sys/kernel/debug/mmkit/pagetab \
-			/sys/kernel/debug/mmkit/redirects
 }
 
 # one_message BEFORE SYMBOL: names symbol, release and consequence

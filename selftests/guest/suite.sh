@@ -7,6 +7,9 @@
 #   module_test MODULE [P=V...]   loads a test module, states its results, unloads it
 #   prof_stat KEY                 a number of debugfs allocprof/stats
 #   prof_bytes PATTERN            live bytes of the call sites whose function matches (awk)
+#   hold HOW MEGABYTES            a program takes memory and keeps it, until release
+#   errors                        how many error lines of the suite are in dmesg
+#   nothing_of_allocprof          nothing of the profiler is in sysfs, debugfs or loaded
 #   books_close                   at most 1 % of managed memory is unaccounted for, none twice
 #   page_bytes                    size of a page
 #   free_kb                       free memory, that on the lists of the CPUs included, caches dropped
@@ -65,6 +68,33 @@ books_close()
 		usleep 300000
 	done
 	_books_open
+}
+
+hold()
+{
+	# Emptied here: in the background it would still show what the last one said.
+	: > /tmp/touched
+	/mmkit/bin/touch_pages "$@" > /tmp/touched &
+	holder=$!
+	while ! grep -q ready /tmp/touched; do usleep 50000; done
+}
+
+release()
+{
+	kill $holder
+	wait $holder 2>/dev/null
+}
+
+errors()
+{
+	dmesg -r | grep -c '^<3>.* mmkit'
+}
+
+nothing_of_allocprof()
+{
+	[ ! -e $prof_sysfs ] && [ ! -e $prof ] && [ ! -e /sys/module/mmkit_allocprof ] &&
+		! grep allocprof $mmkit_debugfs/components $mmkit_debugfs/symbols \
+			$mmkit_debugfs/pagetab $mmkit_debugfs/redirects
 }
 
 page_bytes()
