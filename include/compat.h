@@ -163,4 +163,133 @@ static inline void mmkit_module_text(const struct module *mod, unsigned long *st
 #endif
 #define MMKIT_CONTIG_PASS	(start, end, how, gfp)
 
+/*
+ * How pages leave the direct map and return: the functions it takes, a call each
+ * way, how often the way back flushes translations on all CPUs (the way out does
+ * once), and the types that can be checked. No call splits an aligned PMD_SIZE range.
+ */
+#define MMKIT_LOST_OUT	"no page can leave the direct map"
+#define MMKIT_LOST_BACK	"no page can return to the direct map"
+#if defined(MMKIT_HAVE_DIRECT_MAP_VALID_PAGES)
+#define MMKIT_DIRECT_MAP_KSYMS(X)							\
+	X(REQUIRED, int, set_direct_map_valid_noflush,					\
+	  (struct page *page, unsigned int nr, bool valid), MMKIT_LOST_OUT)		\
+	X(REQUIRED, void, flush_tlb_kernel_range,					\
+	  (unsigned long start, unsigned long end), MMKIT_LOST_OUT)			\
+	X(REQUIRED, int, set_memory_global, (unsigned long addr, int numpages),		\
+	  MMKIT_LOST_BACK)
+#define mmkit_direct_map_out(page, nr)							\
+({											\
+	unsigned long addr_ = (unsigned long)page_address(page);			\
+	int err_ = mmkit_ksym(set_direct_map_valid_noflush)(page, nr, false);		\
+											\
+	mmkit_ksym(flush_tlb_kernel_range)(addr_, addr_ + PAGE_SIZE * (nr));		\
+	err_;										\
+})
+/* The first call restores all but the bit that keeps translations when processes change. */
+#define mmkit_direct_map_back(page, nr)							\
+	(mmkit_ksym(set_direct_map_valid_noflush)(page, nr, true) ?:			\
+	 __default_kernel_pte_mask & _PAGE_GLOBAL ?					\
+	 mmkit_ksym(set_memory_global)((unsigned long)page_address(page), nr) : 0)
+#define MMKIT_DIRECT_MAP_BACK_FLUSHES	(__default_kernel_pte_mask & _PAGE_GLOBAL ? 1 : 0)
+#define MMKIT_DIRECT_MAP_SAME_TYPE							\
+	static_assert(__same_type(set_direct_map_valid_noflush,				\
+				  mmkit_ksym_proto_set_direct_map_valid_noflush));	\
+	static_assert(__same_type(flush_tlb_kernel_range,				\
+				  mmkit_ksym_proto_flush_tlb_kernel_range));		\
+	static_assert(__same_type(set_memory_global, mmkit_ksym_proto_set_memory_global));
+#elif defined(MMKIT_HAVE_SET_MEMORY_PROT)
+#define MMKIT_DIRECT_MAP_KSYMS(X)							\
+	X(REQUIRED, int, set_memory_np, (unsigned long addr, int numpages),		\
+	  MMKIT_LOST_OUT)								\
+	X(REQUIRED, int, __set_memory_prot,						\
+	  (unsigned long addr, int numpages, pgprot_t prot), MMKIT_LOST_BACK)
+#define mmkit_direct_map_out(page, nr)							\
+	mmkit_ksym(set_memory_np)((unsigned long)page_address(page), nr)
+#define mmkit_direct_map_back(page, nr)							\
+	mmkit_ksym(__set_memory_prot)((unsigned long)page_address(page), nr, PAGE_KERNEL)
+#define MMKIT_DIRECT_MAP_BACK_FLUSHES	1
+#define MMKIT_DIRECT_MAP_SAME_TYPE							\
+	static_assert(__same_type(set_memory_np, mmkit_ksym_proto_set_memory_np));	\
+	static_assert(__same_type(__set_memory_prot, mmkit_ksym_proto___set_memory_prot));
+#elif defined(MMKIT_HAVE_SET_MEMORY_VALID)
+#define MMKIT_DIRECT_MAP_KSYMS(X)							\
+	X(REQUIRED, bool, can_set_direct_map, (void), MMKIT_LOST_OUT)			\
+	X(REQUIRED, int, set_memory_valid,						\
+	  (unsigned long addr, int numpages, int enable), MMKIT_LOST_OUT)
+#define mmkit_direct_map_out(page, nr)							\
+	mmkit_ksym(set_memory_valid)((unsigned long)page_address(page), nr, 0)
+#define mmkit_direct_map_back(page, nr)							\
+	mmkit_ksym(set_memory_valid)((unsigned long)page_address(page), nr, 1)
+#define MMKIT_DIRECT_MAP_BACK_FLUSHES	1
+#define MMKIT_DIRECT_MAP_SAME_TYPE							\
+	static_assert(__same_type(can_set_direct_map, mmkit_ksym_proto_can_set_direct_map));	\
+	static_assert(__same_type(set_memory_valid, mmkit_ksym_proto_set_memory_valid));
+#else
+#error "mmkit: does not know how pages leave the direct map of this kernel"
+#endif
+
+/*
+ * Shrinkers: made, then registered under a name, and freed in one step. A kernel
+ * either lets them lie anywhere or allocates them itself.
+ */
+#if defined(MMKIT_HAVE_SHRINKER_ALLOC)
+#define mmkit_shrinker_alloc(flags, name)	shrinker_alloc(flags, name)
+#define mmkit_shrinker_register(shrinker, name)	(shrinker_register(shrinker), 0)
+#define mmkit_shrinker_free(shrinker)		shrinker_free(shrinker)
+#elif defined(MMKIT_HAVE_SHRINKER_STATIC)
+#define mmkit_shrinker_alloc(flag, name)						\
+({											\
+	struct shrinker *shrinker_ = kzalloc(sizeof(*shrinker_), GFP_KERNEL);		\
+											\
+	if (shrinker_)									\
+		shrinker_->flags = flag;						\
+	shrinker_;									\
+})
+#define mmkit_shrinker_register(shrinker, name)	register_shrinker(shrinker, name)
+#define mmkit_shrinker_free(shrinker)							\
+do {											\
+	unregister_shrinker(shrinker);							\
+	kfree(shrinker);								\
+} while (0)
+#else
+#error "mmkit: does not know the shrinkers of this kernel"
+#endif
+
+/* Pages that the current task, which is reclaiming, may count as its own success. */
+#if defined(MMKIT_HAVE_RECLAIMED_PAGES)
+#define mmkit_account_reclaimed(pages)	mm_account_reclaimed_pages(pages)
+#elif defined(MMKIT_HAVE_RECLAIMED_SLAB)
+#define mmkit_account_reclaimed(pages)							\
+do {											\
+	if (current->reclaim_state)							\
+		current->reclaim_state->reclaimed_slab += (pages);			\
+} while (0)
+#else
+#error "mmkit: cannot tell how this kernel accounts what shrinkers free"
+#endif
+
+/* A kthread worker that runs. */
+#if defined(MMKIT_HAVE_KTHREAD_RUN_WORKER)
+#define mmkit_kthread_run_worker(flags, name)	kthread_run_worker(flags, name)
+#elif defined(MMKIT_HAVE_KTHREAD_CREATE_WORKER)
+#define mmkit_kthread_run_worker(flags, name)	kthread_create_worker(flags, name)
+#else
+#error "mmkit: does not know the kthread workers of this kernel"
+#endif
+
+/* Flags of a mapping that is being made. */
+#if defined(MMKIT_HAVE_VM_FLAGS_FUNCTIONS)
+#define mmkit_vm_flags_mod(vma, set, clear)						\
+do {											\
+	vm_flags_set(vma, set);								\
+	vm_flags_clear(vma, clear);							\
+} while (0)
+#elif defined(MMKIT_HAVE_VM_FLAGS_PLAIN)
+#define mmkit_vm_flags_mod(vma, set, clear)						\
+	((vma)->vm_flags = ((vma)->vm_flags | (set)) & ~(clear))
+#else
+#error "mmkit: cannot change the flags of a mapping on this kernel"
+#endif
+
 #endif /* MMKIT_COMPAT_H */

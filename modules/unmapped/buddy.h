@@ -121,7 +121,7 @@ static __always_inline unsigned int um_chunk_first(const struct um_buddy *buddy,
 
 	/* Nodes first .. 2 * first - 1: a part of word 0, or whole words. */
 	if (!word)
-		return __builtin_ctzl(buddy->map[0] & ((1UL << first) - 1) << first);
+		return __builtin_ctzl(buddy->map[0] >> first << first);
 	while (!buddy->map[word])
 		word++;
 	return word * UM_LONG_BITS + __builtin_ctzl(buddy->map[word]);
@@ -166,7 +166,7 @@ static __always_inline int um_buddy_alloc(struct um_buddy *buddy, unsigned int o
 /**
  * um_buddy_take() - take one certain page
  * @buddy: the allocator
- * @page:  the page, counted from the start of the block
+ * @page:  a page of the block, counted from its start
  *
  * Return: true when it was free; it is allocated now, with order 0.
  */
@@ -185,6 +185,26 @@ static inline bool um_buddy_take(struct um_buddy *buddy, unsigned int page)
 	return false;
 }
 
+/* Is there an allocated chunk of @order that begins at @page? */
+static __always_inline bool um_buddy_is_used(const struct um_buddy *buddy, unsigned int page,
+					     unsigned int order)
+{
+	return order <= buddy->max && !(page >> buddy->max) && !(page & ((1U << order) - 1)) &&
+	       um_node_test(um_buddy_used(buddy), um_buddy_node(buddy, page, order));
+}
+
+/* Order of the allocated chunk that begins at @page, -1 when there is none. */
+static inline int um_buddy_order(const struct um_buddy *buddy, unsigned int page)
+{
+	unsigned int order;
+
+	for (order = 0; order <= buddy->max; order++) {
+		if (um_buddy_is_used(buddy, page, order))
+			return order;
+	}
+	return -1;
+}
+
 /**
  * um_buddy_free() - give a chunk back
  * @buddy: the allocator
@@ -198,11 +218,9 @@ static __always_inline bool um_buddy_free(struct um_buddy *buddy, unsigned int p
 {
 	unsigned int node;
 
-	if (unlikely(order > buddy->max || page >> buddy->max || page & ((1U << order) - 1)))
+	if (unlikely(!um_buddy_is_used(buddy, page, order)))
 		return false;
 	node = um_buddy_node(buddy, page, order);
-	if (unlikely(!um_node_test(um_buddy_used(buddy), node)))
-		return false;
 	um_node_flip(um_buddy_used(buddy), node);
 	buddy->pages += 1U << order;
 	while (node > 1 && um_node_test(buddy->map, node ^ 1)) {

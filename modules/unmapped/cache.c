@@ -1,0 +1,573 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The cache: pages out of blocks, and back.
+ *
+ * How it works. A block is memory that left the direct map together; its
+ * descriptor has a buddy allocator of its own. A node keeps its blocks in lists,
+ * those in use by the order of their largest free chunk, those that are all free
+ * by their size. An allocation takes from the block whose largest chunk just
+ * suffices, so that blocks that are nearly free become free, and from one that is
+ * all free only when there is no other.
+ *
+ * Who frees says whether the contents may be seen. If not, the pages are dirty:
+ * they are free, and scrubbed before they are used again, by the worker or by
+ * whoever takes them first.
+ *
+ * A miss that may sleep takes a new block from the page allocator. Its own request
+ * is carved from the block before anybody else can see it.
+ *
+ * Locking: the lock of a node guards its lists and the descriptors of its blocks.
+ * It is taken in any context but NMI, and nothing is called under it.
+ */
+#include <linux/bitmap.h>
+#include <linux/gfp.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/srcu.h>
+
+#include <mmkit/page_events.h>
+
+#include "unmapped.h"
+
+struct um_node **mmkit_um_nodes;
+unsigned long mmkit_um_idle_ip;
+static bool closed;
+DEFINE_STATIC_SRCU(refills);
+DEFINE_PER_CPU(unsigned long [UM_NR_STATS], mmkit_um_stats);
+
+/* --- lists of blocks; under the lock of the node ------------------------- */
+
+void mmkit_um_unlist(struct um_node *node, struct um_block *block)
+{
+	unsigned int order;
+
+	if (block->list == UM_LIST_NONE)
+		return;
+	list_del(&block->link);
+	if (block->list == UM_LIST_WHOLE) {
+		order = um_block_order(block);
+		node->whole_pages -= um_block_pages(block);
+		if (list_empty(&node->whole[order]))
+			node->whole_orders &= ~(1U << order);
+	} else {
+		order = block->list - UM_LIST_PARTIAL;
+		if (list_empty(&node->partial[order]))
+			node->partial_orders &= ~(1U << order);
+	}
+	block->list = UM_LIST_NONE;
+}
+
+static __always_inline u8 list_of(const struct um_block *block)
+{
+	int largest = um_buddy_largest(&block->buddy);
+
+	if (largest < 0)
+		return UM_LIST_NONE;
+	return um_buddy_whole(&block->buddy) ? UM_LIST_WHOLE : UM_LIST_PARTIAL + largest;
+}
+
+static noinline void list_change(struct um_node *node, struct um_block *block, u8 list)
+{
+	unsigned int order;
+
+	mmkit_um_unlist(node, block);
+	block->list = list;
+	if (list == UM_LIST_WHOLE) {
+		order = um_block_order(block);
+		list_add(&block->link, &node->whole[order]);
+		node->whole_orders |= 1U << order;
+		node->whole_pages += um_block_pages(block);
+	} else if (list != UM_LIST_NONE) {
+		order = list - UM_LIST_PARTIAL;
+		list_add(&block->link, &node->partial[order]);
+		node->partial_orders |= 1U << order;
+	}
+}
+
+/* Puts a block in the list that its free chunks call for. */
+static __always_inline void relist(struct um_node *node, struct um_block *block)
+{
+	u8 list = list_of(block);
+
+	if (unlikely(list != block->list))
+		list_change(node, block, list);
+}
+
+static __always_inline struct um_block *pick(struct um_node *node, unsigned int order)
+{
+	unsigned int fit = node->partial_orders >> order;
+	struct list_head *list;
+
+	if (likely(fit)) {
+		list = &node->partial[order + __ffs(fit)];
+	} else {
+		fit = node->whole_orders >> order;
+		if (!fit)
+			return NULL;
+		list = &node->whole[order + __ffs(fit)];
+	}
+	return list_first_entry(list, struct um_block, link);
+}
+
+/* --- what is handed out -------------------------------------------------- */
+
+/* While something is out the module stays. */
+static __always_inline void out_add(struct um_node *node, unsigned long pages)
+{
+	if (!(node->in_use + node->held))
+		__module_get(THIS_MODULE);
+	node->in_use += pages;
+}
+
+static __always_inline void out_done(struct um_node *node)
+{
+	if (!(node->in_use + node->held))
+		module_put(THIS_MODULE);
+}
+
+/* How many of the pages have their bit set. */
+static unsigned int count_bits(const unsigned long *bits, unsigned int idx, unsigned int nr)
+{
+	unsigned int bit, count = 0;
+
+	for (bit = find_next_bit(bits, idx + nr, idx); bit < idx + nr;
+	     bit = find_next_bit(bits, idx + nr, bit + 1))
+		count++;
+	return count;
+}
+
+/* Takes a chunk out of a block for somebody; the pages keep the bits they had. */
+static __always_inline int block_alloc(struct um_node *node, struct um_block *block,
+				       unsigned int order)
+{
+	int idx = um_buddy_alloc(&block->buddy, order);
+
+	if (unlikely(idx < 0))
+		return idx;
+	if (unlikely(block->nr_dirty))
+		block->nr_dirty -= count_bits(block->dirty, idx, 1U << order);
+	out_add(node, 1UL << order);
+	return idx;
+}
+
+void mmkit_um_scrub(struct page *page)
+{
+	void *addr = mmkit_unmapped_map_local(page);
+
+	if (addr)
+		clear_page(addr);
+	mmkit_unmapped_unmap_local(addr);
+}
+
+/* The bits of pages that are allocated do not change, so no lock is needed to look. */
+static noinline void make_presentable(struct um_block *block, unsigned int idx, unsigned int order,
+				      gfp_t gfp)
+{
+	unsigned int end = idx + (1U << order);
+
+	for (; idx < end; idx++) {
+		if (test_bit(idx, block->dirty))
+			um_stat(UM_SCRUBS);
+		else if ((gfp & __GFP_ZERO) && !test_bit(idx, block->zero))
+			um_stat(UM_ZEROED);
+		else
+			continue;
+		mmkit_um_scrub(pfn_to_page(block->pfn + idx));
+	}
+}
+
+static __always_inline struct page *hand_out(struct um_block *block, unsigned int idx,
+					     unsigned int order, gfp_t gfp, bool dirty,
+					     unsigned long ip)
+{
+	unsigned long pfn = block->pfn + idx;
+
+	if (unlikely(dirty || (gfp & __GFP_ZERO)))
+		make_presentable(block, idx, order, gfp);
+	mmkit_page_event_retag(pfn, order, ip);
+	return pfn_to_page(pfn);
+}
+
+static __always_inline struct page *take_cached(struct um_node *node, gfp_t gfp, unsigned int order,
+						unsigned long ip)
+{
+	struct um_block *block;
+	unsigned long flags;
+	bool dirty;
+	int idx;
+
+	raw_spin_lock_irqsave(&node->lock, flags);
+	block = pick(node, order);
+	if (unlikely(!block)) {
+		raw_spin_unlock_irqrestore(&node->lock, flags);
+		return NULL;
+	}
+	dirty = block->nr_dirty;
+	idx = block_alloc(node, block, order);
+	node->free -= 1UL << order;
+	relist(node, block);
+	raw_spin_unlock_irqrestore(&node->lock, flags);
+	return hand_out(block, idx, order, gfp, dirty, ip);
+}
+
+/* --- refill -------------------------------------------------------------- */
+
+/* The block becomes part of the cache; under the lock of the node. */
+static void publish(struct um_node *node, struct um_block *block)
+{
+	block->leaving = false;
+	node->blocks[um_block_order(block)]++;
+	node->refilled[um_block_order(block)]++;
+	node->free += block->buddy.pages;
+	relist(node, block);
+}
+
+/* A new block for a request that found nothing; its own pages are taken before it is seen. */
+static struct page *refill(int nid, gfp_t gfp, unsigned int order, unsigned long ip)
+{
+	struct um_block *block = NULL;
+	struct um_node *node;
+	unsigned long flags;
+	int idx, srcu;
+
+	srcu = srcu_read_lock(&refills);
+	if (!READ_ONCE(closed))
+		block = mmkit_um_block_get(nid, gfp, order);
+	if (block) {
+		node = block->node;
+		raw_spin_lock_irqsave(&node->lock, flags);
+		idx = block_alloc(node, block, order);
+		publish(node, block);
+		raw_spin_unlock_irqrestore(&node->lock, flags);
+	}
+	srcu_read_unlock(&refills, srcu);
+	return block ? hand_out(block, idx, order, gfp, false, ip) : NULL;
+}
+
+/*
+ * One more block to be cached, of the largest size. Returns 0, -ENOMEM, or -EBUSY
+ * while the cache is closed.
+ */
+int mmkit_um_add_block(int nid, gfp_t gfp)
+{
+	struct um_block *block = NULL;
+	unsigned long flags;
+	int srcu, err = -EBUSY;
+
+	srcu = srcu_read_lock(&refills);
+	if (!READ_ONCE(closed) && !mmkit_fuse_blown(&mmkit_um_component)) {
+		block = mmkit_um_block_get(nid, gfp, UM_BLOCK_ORDER);
+		err = block ? 0 : -ENOMEM;
+	}
+	if (block) {
+		raw_spin_lock_irqsave(&block->node->lock, flags);
+		publish(block->node, block);
+		raw_spin_unlock_irqrestore(&block->node->lock, flags);
+	}
+	srcu_read_unlock(&refills, srcu);
+	return err;
+}
+
+static bool may_refill(gfp_t gfp)
+{
+	return gfpflags_allow_blocking(gfp) && !(current->flags & PF_MEMALLOC) &&
+	       !mmkit_fuse_blown(&mmkit_um_component);
+}
+
+bool mmkit_um_closed(void)
+{
+	return READ_ONCE(closed);
+}
+
+/* Nothing is taken from the kernel any more, and nothing handed out; or it is again. */
+void mmkit_um_close(bool close)
+{
+	WRITE_ONCE(closed, close);
+	synchronize_srcu(&refills);
+}
+
+static noinline struct page *take_slow(int nid, gfp_t gfp, unsigned int order, unsigned long ip)
+{
+	struct page *page = NULL;
+	int other;
+
+	um_stat(UM_MISSES);
+	if (may_refill(gfp))
+		page = refill(nid, gfp, order, ip);
+	if (!page && !(gfp & __GFP_THISNODE)) {
+		for_each_online_node(other) {
+			page = take_cached(mmkit_um_nodes[other], gfp, order, ip);
+			if (page)
+				break;
+		}
+	}
+	if (!page)
+		um_stat(UM_FAILURES);
+	return page;
+}
+
+struct page *mmkit_um_take(int nid, gfp_t gfp, unsigned int order, unsigned long ip)
+{
+	struct page *page;
+
+	if (unlikely(order > UM_BLOCK_ORDER || READ_ONCE(closed)))
+		return NULL;
+	if (nid == NUMA_NO_NODE)
+		nid = numa_mem_id();
+	else if (WARN_ON_ONCE(nid < 0 || nid >= nr_node_ids || !mmkit_um_nodes[nid]))
+		return NULL;
+	page = take_cached(mmkit_um_nodes[nid], gfp, order, ip);
+	if (unlikely(!page))
+		return take_slow(nid, gfp, order, ip);
+	um_stat(UM_HITS);
+	return page;
+}
+
+/* --- free ---------------------------------------------------------------- */
+
+/* More is cached than may be, counted when a block has become free. */
+static bool over_limit(void)
+{
+	return mmkit_um_free_pages() > READ_ONCE(mmkit_um_max_pages);
+}
+
+static __always_inline void set_bits(unsigned long *bits, unsigned int idx, unsigned int order,
+				     bool value)
+{
+	if (likely(!order))
+		__assign_bit(idx, bits, value);
+	else if (value)
+		bitmap_set(bits, idx, 1U << order);
+	else
+		bitmap_clear(bits, idx, 1U << order);
+}
+
+static __always_inline void mark_freed(struct um_block *block, unsigned int idx, unsigned int order,
+				       enum um_contents contents)
+{
+	set_bits(block->zero, idx, order, contents == UM_ZEROES);
+	set_bits(block->dirty, idx, order, contents == UM_SECRET);
+	if (contents == UM_SECRET)
+		block->nr_dirty += 1U << order;
+}
+
+/* Has somebody else a reference to one of the pages? */
+static __always_inline bool referenced(struct page *page, unsigned int order)
+{
+	unsigned long i;
+
+	for (i = 0; i < 1UL << order; i++) {
+		if (unlikely(page_ref_count(page + i) != 1))
+			return true;
+	}
+	return false;
+}
+
+static noinline void wrong_free(void)
+{
+	mmkit_fuse_blow(&mmkit_um_component, "pages are freed that were not allocated like that");
+}
+
+/* Allocated pages become pages that nobody may have yet. */
+static void keep_back(struct um_node *node, struct um_block *block, unsigned int idx,
+		      unsigned int order)
+{
+	__set_bit(idx, block->kept);
+	block->held++;
+	node->in_use -= 1UL << order;
+	node->held += 1UL << order;
+	um_stat_add(UM_HELD, 1UL << order);
+}
+
+void mmkit_um_put(struct page *page, unsigned int order, enum um_contents contents)
+{
+	unsigned long flags, pfn = page_to_pfn(page);
+	struct um_block *block;
+	struct um_node *node;
+	bool kick = contents == UM_SECRET;
+	unsigned int idx;
+
+	rcu_read_lock();
+	block = mmkit_um_block_find(pfn);
+	if (unlikely(!block)) {
+		rcu_read_unlock();
+		wrong_free();
+		return;
+	}
+	node = block->node;
+	idx = pfn - block->pfn;
+	/* Nobody changes the bits of pages that are allocated; if they are not, all bets are off. */
+	if (unlikely(!um_buddy_is_used(&block->buddy, idx, order) || test_bit(idx, block->kept))) {
+		rcu_read_unlock();
+		wrong_free();
+		return;
+	}
+	mmkit_page_event_retag(pfn, order, mmkit_um_idle_ip);
+
+	raw_spin_lock_irqsave(&node->lock, flags);
+	if (unlikely(referenced(page, order))) {
+		keep_back(node, block, idx, order);
+		kick = true;
+	} else if (likely(um_buddy_free(&block->buddy, idx, order))) {
+		mark_freed(block, idx, order, contents);
+		node->free += 1UL << order;
+		node->in_use -= 1UL << order;
+		out_done(node);
+		relist(node, block);
+		if (um_buddy_whole(&block->buddy) && !kick)
+			kick = over_limit();
+	}
+	raw_spin_unlock_irqrestore(&node->lock, flags);
+	rcu_read_unlock();
+	if (kick)
+		mmkit_um_kick();
+}
+
+/*
+ * Pages that were kept back are free when nobody refers to them any more; under the
+ * lock of the node. Returns whether it is so.
+ */
+bool mmkit_um_unkeep(struct um_block *block, unsigned int idx)
+{
+	unsigned int order = um_buddy_order(&block->buddy, idx);
+	struct um_node *node = block->node;
+
+	if (referenced(pfn_to_page(block->pfn + idx), order))
+		return false;
+	__clear_bit(idx, block->kept);
+	block->held--;
+	um_buddy_free(&block->buddy, idx, order);
+	mark_freed(block, idx, order, UM_SECRET);
+	node->free += 1UL << order;
+	node->held -= 1UL << order;
+	out_done(node);
+	relist(node, block);
+	return true;
+}
+
+/*
+ * Scrubs a page that is free and dirty; its block is in the cache. The page is
+ * nobody's meanwhile.
+ */
+void mmkit_um_scrub_free(struct um_block *block, unsigned int idx)
+{
+	struct um_node *node = block->node;
+	unsigned long flags;
+	bool taken;
+
+	raw_spin_lock_irqsave(&node->lock, flags);
+	taken = !block->leaving && test_bit(idx, block->dirty) &&
+		um_buddy_take(&block->buddy, idx);
+	if (taken) {
+		block->nr_dirty--;
+		node->free--;
+		relist(node, block);
+	}
+	raw_spin_unlock_irqrestore(&node->lock, flags);
+	if (!taken)
+		return;
+
+	mmkit_um_scrub(pfn_to_page(block->pfn + idx));
+	um_stat(UM_SCRUBS);
+
+	raw_spin_lock_irqsave(&node->lock, flags);
+	__clear_bit(idx, block->dirty);
+	__set_bit(idx, block->zero);
+	um_buddy_free(&block->buddy, idx, 0);
+	node->free++;
+	relist(node, block);
+	raw_spin_unlock_irqrestore(&node->lock, flags);
+}
+
+/* --- public interface ---------------------------------------------------- */
+
+struct page *mmkit_unmapped_alloc(gfp_t gfp, unsigned int order)
+{
+	return mmkit_um_take(NUMA_NO_NODE, gfp, order, _RET_IP_);
+}
+MMKIT_EXPORT(mmkit_unmapped_alloc);
+
+struct page *mmkit_unmapped_alloc_node(int nid, gfp_t gfp, unsigned int order)
+{
+	return mmkit_um_take(nid, gfp, order, _RET_IP_);
+}
+MMKIT_EXPORT(mmkit_unmapped_alloc_node);
+
+void mmkit_unmapped_free(struct page *page, unsigned int order)
+{
+	if (page)
+		mmkit_um_put(page, order, UM_SECRET);
+}
+MMKIT_EXPORT(mmkit_unmapped_free);
+
+void mmkit_unmapped_free_noscrub(struct page *page, unsigned int order)
+{
+	if (page)
+		mmkit_um_put(page, order, UM_HARMLESS);
+}
+MMKIT_EXPORT(mmkit_unmapped_free_noscrub);
+
+/* --- the nodes ----------------------------------------------------------- */
+
+unsigned long mmkit_um_free_pages(void)
+{
+	unsigned long sum = 0;
+	struct um_node *node;
+	int nid;
+
+	for_each_um_node(node, nid)
+		sum += READ_ONCE(node->free);
+	return sum;
+}
+
+static struct um_node *node_new(int nid)
+{
+	struct um_node *node;
+	unsigned int order;
+
+	node = kzalloc_node(sizeof(*node), GFP_KERNEL, node_online(nid) ? nid : NUMA_NO_NODE);
+	if (!node)
+		return NULL;
+	raw_spin_lock_init(&node->lock);
+	node->nid = nid;
+	INIT_LIST_HEAD(&node->leaving);
+	for (order = 0; order <= UM_BUDDY_MAX_ORDER; order++) {
+		INIT_LIST_HEAD(&node->partial[order]);
+		INIT_LIST_HEAD(&node->whole[order]);
+	}
+	return node;
+}
+
+/* Whom the pages of the cache belong to, for the profiler. */
+static noinline unsigned long unmapped_idle(void)
+{
+	return _THIS_IP_;
+}
+
+int mmkit_um_cache_init(void)
+{
+	int nid;
+
+	mmkit_um_idle_ip = unmapped_idle();
+	mmkit_um_nodes = kcalloc(nr_node_ids, sizeof(*mmkit_um_nodes), GFP_KERNEL);
+	if (!mmkit_um_nodes)
+		return -ENOMEM;
+	for_each_node(nid) {
+		mmkit_um_nodes[nid] = node_new(nid);
+		if (!mmkit_um_nodes[nid]) {
+			mmkit_um_cache_exit();
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+void mmkit_um_cache_exit(void)
+{
+	int nid;
+
+	for_each_node(nid)
+		kfree(mmkit_um_nodes[nid]);
+	kfree(mmkit_um_nodes);
+}
