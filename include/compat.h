@@ -195,8 +195,6 @@ static inline void mmkit_module_text(const struct module *mod, unsigned long *st
 #define MMKIT_DIRECT_MAP_SAME_TYPE							\
 	static_assert(__same_type(set_direct_map_valid_noflush,				\
 				  mmkit_ksym_proto_set_direct_map_valid_noflush));	\
-	static_assert(__same_type(flush_tlb_kernel_range,				\
-				  mmkit_ksym_proto_flush_tlb_kernel_range));		\
 	static_assert(__same_type(set_memory_global, mmkit_ksym_proto_set_memory_global));
 #elif defined(MMKIT_HAVE_SET_MEMORY_PROT)
 #define MMKIT_DIRECT_MAP_KSYMS(X)							\

@@ -13,8 +13,6 @@
 #include <linux/set_memory.h>
 #include <linux/vmalloc.h>
 
-#include <asm/tlbflush.h>
-
 #include "unmapped.h"
 
 static uint prefill;
