@@ -54,12 +54,12 @@ done << EOF
 1s/.*/Wherefore: no/|line 1 is not understood: Wherefore: no
 s,$version\$,/sys/kernel/mmkit/wishes,|$version exists and is not described|/sys/kernel/mmkit/wishes is described and does not exist
 s,$prof_sysfs/sites\$,$prof_sysfs/s<any>,|$prof_sysfs/state is described twice|$prof_sysfs/state: "ok" is not of the format
-s/0644/0600/|$prof_sysfs/enabled has mode 0644, described as 0600
+/allocprof.enabled$/,/Values/s/0644/0600/|$prof_sysfs/enabled has mode 0644, described as 0600
 s/\[01\]/[23]/|$prof_sysfs/enabled: "1" is not of the format
-s/^\(Default:[[:space:]]*\)0\$/\11/|/sys/module/mmkit_allocprof/parameters/max_sites is "0", default described as 1
+/max_sites\$/,/Stable/s/^\(Default:[[:space:]]*\)0\$/\11/|/sys/module/mmkit_allocprof/parameters/max_sites is "0", default described as 1
 s/free_bytes /spare_bytes /|$prof/books: key free_bytes is not described|$prof/books: key spare_bytes is described and not there
 s/^\(Key:[[:space:]]*retagged\) .*/\1 never/|$prof/stats: key retagged is "0", described as never
-s/hits \[/calls [/|$mmkit_debugfs/redirects: columns are "component function state hits inside", described as "component function state calls inside"
+/redirects\$/,/Stable/s/hits \[/calls [/|$mmkit_debugfs/redirects: columns are "component function state hits inside", described as "component function state calls inside"
 s/^\(Column:[[:space:]]*version\) .*/\1 none/|$mmkit_debugfs/components: version is "$(cat $version)", described as none
 EOF
 sed -f /tmp/changes /mmkit/ABI > /tmp/changed
@@ -78,7 +78,7 @@ check "nobody but root can read debugfs" as_nobody "! cat $prof/books 2>/dev/nul
 rm /etc/passwd
 shown | while read -r mode file; do
 	case $mode:$file in
-	644:*) continue ;;
+	644:* | 200:*) continue ;;
 	*/debug/*) want="Invalid argument" ;;
 	*) want="Permission denied" ;;
 	esac
@@ -116,17 +116,21 @@ if [ "$(cat $switch)" = 0 ]; then
 fi
 
 # --- other parameters, addresses in the clear, and without the profiler ---
-unload mmkit_allocprof
-check "without mmkit_allocprof its files are gone, and those of mmkit as described" \
+unload mmkit_unmapped mmkit_allocprof
+check "without the components their files are gone, and those of mmkit as described" \
 	compare /mmkit/ABI mmkit
 unload mmkit
 load mmkit hide=no_such_symbol,nor_this_one
 load mmkit_allocprof wide=1 verify=1 max_sites=1048566 skip=shmem_fault
+load mmkit_unmapped prefill=2 max_cached_bytes=16777216 secret=0 secret_max_bytes=8192
 find / -xdev > /dev/null 2>&1
 check "parameters read as they were given" [ \
 	"$(cat /sys/module/mmkit/parameters/hide)" = no_such_symbol,nor_this_one -a \
 	"$(cd /sys/module/mmkit_allocprof/parameters && cat wide verify max_sites skip | tr '\n' ' ')" = \
-	"Y Y 1048566 shmem_fault " ]
+	"Y Y 1048566 shmem_fault " -a \
+	"$(cd /sys/module/mmkit_unmapped/parameters && cat prefill max_cached_bytes secret \
+		secret_max_bytes | tr '\n' ' ')" = "2 16777216 N 8192 " ]
+check "without secret=1 there is no device" [ ! -e /dev/mmkit_secret ]
 restrict=$(cat /proc/sys/kernel/kptr_restrict)
 for kptr in 0 1 2; do
 	echo $kptr > /proc/sys/kernel/kptr_restrict
@@ -140,4 +144,4 @@ check "kptr_restrict 2 hides all addresses" [ "$(shown_addresses)" -eq 0 ]
 echo 1 > /proc/sys/kernel/kptr_restrict
 check "kptr_restrict 1 shows them to root" [ "$(shown_addresses)" -gt 5 ]
 echo $restrict > /proc/sys/kernel/kptr_restrict
-unload mmkit_allocprof mmkit
+unload mmkit_unmapped mmkit_allocprof mmkit

@@ -13,7 +13,7 @@ not_on_demand="mmkit_allocprof:disarm"
 
 read_all() {
 	local file
-	for file in $(find /sys/kernel/debug/mmkit /sys/kernel/mmkit /sys/module/mmkit*/parameters -type f); do
+	for file in $(find /sys/kernel/debug/mmkit /sys/kernel/mmkit /sys/module/mmkit*/parameters -type f -perm -400); do
 		cat $file > /dev/null || fail "$file cannot be read"
 	done
 }
