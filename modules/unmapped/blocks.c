@@ -221,7 +221,7 @@ struct um_block *mmkit_um_block_get(int nid, gfp_t gfp, unsigned int order)
 	split_page(page, order);
 	pages_set_offline(block->pfn, 1UL << order, true);
 	mmkit_page_event_retag(block->pfn, order, mmkit_um_idle_ip);
-	err = mmkit_um_direct_map_out(page, order, &block->mapped_whole);
+	err = mmkit_um_direct_map_out(page, order);
 	if (err)
 		goto err_out;
 	um_stat(UM_REFILLS);
@@ -323,5 +323,6 @@ void mmkit_um_block_put(struct um_block *block)
 /* All blocks have been given back. */
 void mmkit_um_blocks_exit(void)
 {
+	WARN_ONCE(!xa_empty(&blocks), "mmkit: unmapped: blocks are left behind\n");
 	xa_destroy(&blocks);
 }

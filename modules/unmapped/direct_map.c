@@ -52,11 +52,12 @@ static const char *unsupported(void)
 		"the direct map of this machine cannot be changed (rodata=)";
 }
 
+/* Is the direct map made of blocks? Ask for some address in it. */
 static bool large_entries(void)
 {
 	unsigned long size;
 
-	return mmkit_um_walk((unsigned long)page_address(ZERO_PAGE(0)), &size) && size >= PMD_SIZE;
+	return mmkit_um_walk((unsigned long)mmkit_um_nodes, &size) && size >= PMD_SIZE;
 }
 #endif
 
@@ -89,45 +90,49 @@ static bool verify(struct page *page, unsigned int order, bool present)
 	return true;
 }
 
-/* An entry that describes more than the pages would take others along. */
-static void count_splits(unsigned long before, unsigned long after)
-{
-	if (before == PMD_SIZE && after < PMD_SIZE)
-		um_stat(UM_SPLITS_2M);
-	if (before == PUD_SIZE && after < PUD_SIZE)
-		um_stat(UM_SPLITS_1G);
-}
-
 /* Would the block leave the entries of the direct map as they are? */
 bool mmkit_um_direct_map_whole(struct page *page)
 {
 	return !large_entries() || entry_size(page) == PMD_SIZE;
 }
 
-/*
- * Takes 2^@order pages out; @whole tells whether a single entry describes them.
- * On an error they are all present, unless it is -EFAULT: then they must not be
- * given to anybody.
- */
-int mmkit_um_direct_map_out(struct page *page, unsigned int order, bool *whole)
+/* One transition. No memory is reclaimed that could wait for more than memory. */
+static int change(struct page *page, unsigned int order, bool out)
 {
+	unsigned int noio = memalloc_noio_save();
 	unsigned long before, after;
-	unsigned int noio;
 	int err;
 
 	mutex_lock(&attr_lock);
-	noio = memalloc_noio_save();
-	/* Aliases that were unmapped lazily may still be translated. */
-	vm_unmap_aliases();
 	before = entry_size(page);
-	err = mmkit_direct_map_out(page, 1U << order);
-	um_stat(UM_TLB_FLUSHES);
+	if (out) {
+		/* Aliases that were unmapped lazily may still be translated. */
+		vm_unmap_aliases();
+		err = mmkit_direct_map_out(page, 1U << order);
+		um_stat(UM_TLB_FLUSHES);
+	} else {
+		err = mmkit_direct_map_back(page, 1U << order);
+		um_stat_add(UM_TLB_FLUSHES, MMKIT_DIRECT_MAP_BACK_FLUSHES);
+	}
 	after = entry_size(page);
-	memalloc_noio_restore(noio);
 	mutex_unlock(&attr_lock);
+	memalloc_noio_restore(noio);
 
-	count_splits(before, after);
-	*whole = after == PMD_SIZE && order == UM_BLOCK_ORDER;
+	if (before == PMD_SIZE && after < PMD_SIZE)
+		um_stat(UM_SPLITS_2M);
+	if (before == PUD_SIZE && after < PUD_SIZE)
+		um_stat(UM_SPLITS_1G);
+	return err;
+}
+
+/*
+ * Takes 2^@order pages out. On an error they are all present, unless it is -EFAULT:
+ * then they must not be given to anybody.
+ */
+int mmkit_um_direct_map_out(struct page *page, unsigned int order)
+{
+	int err = change(page, order, true);
+
 	if (!err && verify(page, order, false))
 		return 0;
 	if (!err)
@@ -139,28 +144,23 @@ int mmkit_um_direct_map_out(struct page *page, unsigned int order, bool *whole)
 /* Brings 2^@order pages back. On an error, -EFAULT, some of them are absent. */
 int mmkit_um_direct_map_back(struct page *page, unsigned int order)
 {
-	unsigned int noio;
-	int err;
-
-	mutex_lock(&attr_lock);
-	noio = memalloc_noio_save();
-	err = mmkit_direct_map_back(page, 1U << order);
-	um_stat_add(UM_TLB_FLUSHES, MMKIT_DIRECT_MAP_BACK_FLUSHES);
-	memalloc_noio_restore(noio);
-	mutex_unlock(&attr_lock);
-	return !err && verify(page, order, true) ? 0 : -EFAULT;
+	return change(page, order, false) || !verify(page, order, true) ? -EFAULT : 0;
 }
 
-int mmkit_um_direct_map_init(void)
+/* Can pages leave the direct map on this machine? */
+int mmkit_um_direct_map_check(void)
 {
 	const char *why = unsupported();
 
-	if (why) {
-		pr_err("%s\n", why);
-		return -EOPNOTSUPP;
-	}
+	if (!why)
+		return 0;
+	pr_err("%s\n", why);
+	return -EOPNOTSUPP;
+}
+
+void mmkit_um_direct_map_report(void)
+{
 	if (!large_entries())
 		mmkit_component_degrade(&mmkit_um_component,
 					"the direct map is made of pages, blocks leave it page by page");
-	return 0;
 }

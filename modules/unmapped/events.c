@@ -19,9 +19,11 @@ static int on_memory(struct notifier_block *nb, unsigned long action, void *data
 {
 	struct memory_notify *range = data;
 
-	if (action == MEM_GOING_OFFLINE &&
-	    mmkit_um_leave_range(range->start_pfn, range->start_pfn + range->nr_pages))
+	if (action == MEM_GOING_OFFLINE) {
 		mmkit_um_settle();
+		mmkit_um_leave_range(range->start_pfn, range->start_pfn + range->nr_pages);
+		mmkit_um_settle();
+	}
 	return NOTIFY_OK;
 }
 
@@ -36,8 +38,7 @@ static int hibernation_prepare(void)
 	int nid;
 
 	mmkit_um_close(true);
-	mmkit_um_leave_all();
-	mmkit_um_settle();
+	mmkit_um_drain();
 	for_each_um_node(node, nid)
 		out += READ_ONCE(node->in_use) + READ_ONCE(node->held) +
 		       READ_ONCE(node->quarantined);
@@ -67,8 +68,7 @@ static int on_pm(struct notifier_block *nb, unsigned long action, void *data)
 /* The next kernel finds no secret that was already freed, and all pages mapped. */
 static int on_reboot(struct notifier_block *nb, unsigned long action, void *data)
 {
-	mmkit_um_leave_all();
-	mmkit_um_settle();
+	mmkit_um_drain();
 	return NOTIFY_OK;
 }
 

@@ -2,9 +2,10 @@
 /*
  * The unmapped-page cache: memory that is in no direct map.
  *
- * What a blown fuse means here: nothing is taken from the kernel any more and no
- * block is given back; who has pages keeps them, and what is freed is scrubbed and
- * stays. Loading again is possible when nothing is out.
+ * What a blown fuse means here: nothing is taken from the kernel any more. Who has
+ * pages keeps them, what is freed is scrubbed, and a block returns only if each of
+ * its pages is seen to be present in the direct map; the others are lost. Loading
+ * again is possible when nothing is out.
  */
 #include <linux/init.h>
 #include <linux/mm.h>
@@ -92,6 +93,9 @@ static int __init unmapped_init(void)
 	err = mmkit_ksym_resolve(&ksyms);
 	if (err)
 		return err;
+	err = mmkit_um_direct_map_check();
+	if (err)
+		goto err_ksyms;
 	err = mmkit_um_cache_init();
 	if (err)
 		goto err_ksyms;
@@ -104,9 +108,7 @@ static int __init unmapped_init(void)
 	err = mmkit_component_register(&mmkit_um_component);
 	if (err)
 		goto err_worker;
-	err = mmkit_um_direct_map_init();
-	if (err)
-		goto err_component;
+	mmkit_um_direct_map_report();
 	err = mmkit_um_shrinker_init();
 	if (err)
 		goto err_component;

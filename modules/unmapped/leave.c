@@ -59,10 +59,10 @@ unsigned long mmkit_um_leave_all(void)
 }
 
 /* All free blocks that have pages in [@pfn, @end). */
-unsigned long mmkit_um_leave_range(unsigned long pfn, unsigned long end)
+void mmkit_um_leave_range(unsigned long pfn, unsigned long end)
 {
 	struct um_block *block, *next;
-	unsigned long flags, pages = 0;
+	unsigned long flags;
 	struct um_node *node;
 	int nid, order;
 
@@ -70,15 +70,12 @@ unsigned long mmkit_um_leave_range(unsigned long pfn, unsigned long end)
 		raw_spin_lock_irqsave(&node->lock, flags);
 		for (order = 0; order <= UM_BLOCK_ORDER; order++) {
 			list_for_each_entry_safe(block, next, &node->whole[order], link) {
-				if (block->pfn >= end || block->pfn + um_block_pages(block) <= pfn)
-					continue;
-				block_leave(node, block);
-				pages += um_block_pages(block);
+				if (block->pfn < end && block->pfn + um_block_pages(block) > pfn)
+					block_leave(node, block);
 			}
 		}
 		raw_spin_unlock_irqrestore(&node->lock, flags);
 	}
-	return pages;
 }
 
 /* Pages that have left and are not given back yet. */

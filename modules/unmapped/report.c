@@ -130,8 +130,7 @@ static ssize_t drain_store(struct kobject *kobj, struct kobj_attribute *attr, co
 {
 	if (!sysfs_streq(buf, "1"))
 		return -EINVAL;
-	mmkit_um_leave_all();
-	mmkit_um_settle();
+	mmkit_um_drain();
 	return count;
 }
 

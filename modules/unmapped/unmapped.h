@@ -62,7 +62,6 @@ MMKIT_KSYM_DECLARE_TABLE(UM_KSYMS)
  * @pfn:    first page
  * @list:   which list of the node holds it: 0 none, 1 + order partly used with a
  *	    largest free chunk of that order, UM_LIST_WHOLE all free
- * @mapped_whole: its entry of the direct map is still a single one
  * @leaving: it is on its way back to the page allocator
  * @held:   pages that are kept back because somebody has a reference to them
  * @nr_dirty: free pages that have to be scrubbed; an upper bound
@@ -80,7 +79,6 @@ struct um_block {
 	struct um_node *node;
 	unsigned long pfn;
 	u8 list;
-	bool mapped_whole;
 	bool leaving;
 	unsigned int held;
 	unsigned int nr_dirty;
@@ -220,9 +218,10 @@ bool mmkit_um_node_has_room(int nid);
 void mmkit_um_blocks_exit(void);
 
 /* direct_map.c */
-int mmkit_um_direct_map_init(void);
+int mmkit_um_direct_map_check(void);
+void mmkit_um_direct_map_report(void);
 bool mmkit_um_direct_map_whole(struct page *page);
-int mmkit_um_direct_map_out(struct page *page, unsigned int order, bool *whole);
+int mmkit_um_direct_map_out(struct page *page, unsigned int order);
 int mmkit_um_direct_map_back(struct page *page, unsigned int order);
 
 /* walk_x86.c, walk_arm64.c */
@@ -235,7 +234,7 @@ void mmkit_um_local_exit(void);
 /* leave.c */
 unsigned long mmkit_um_leave(struct um_node *node, unsigned long pages);
 unsigned long mmkit_um_leave_all(void);
-unsigned long mmkit_um_leave_range(unsigned long pfn, unsigned long end);
+void mmkit_um_leave_range(unsigned long pfn, unsigned long end);
 unsigned long mmkit_um_leaving_pages(void);
 
 /* worker.c */
@@ -244,6 +243,7 @@ int mmkit_um_worker_init(void);
 void mmkit_um_worker_exit(void);
 void mmkit_um_kick(void);
 void mmkit_um_settle(void);
+void mmkit_um_drain(void);
 bool mmkit_um_settle_timeout(unsigned long jiffies);
 unsigned long mmkit_um_whole_blocks(void);
 int mmkit_um_prefill(unsigned int blocks);

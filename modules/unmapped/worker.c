@@ -135,7 +135,15 @@ void mmkit_um_settle(void)
 	kthread_flush_work(&work);
 }
 
-/* The same, but only for what has left, and not for ever. Returns false when time is over. */
+/* Gives back all that is free. A page that is being scrubbed would keep its block here. */
+void mmkit_um_drain(void)
+{
+	mmkit_um_settle();
+	mmkit_um_leave_all();
+	mmkit_um_settle();
+}
+
+/* The same as settling, but only for what has left, and not for ever. Returns false when time is over. */
 bool mmkit_um_settle_timeout(unsigned long timeout)
 {
 	mmkit_um_kick();
@@ -200,8 +208,7 @@ int mmkit_um_worker_init(void)
 /* Nothing is out any more, and nothing comes in: the cache is emptied for good. */
 void mmkit_um_worker_exit(void)
 {
-	mmkit_um_leave_all();
-	mmkit_um_settle();
+	mmkit_um_drain();
 	kthread_cancel_delayed_work_sync(&again);
 	kthread_destroy_worker(worker);
 }
