@@ -32,8 +32,23 @@
 
 static DEFINE_XARRAY(blocks);
 
-/* The block that @pfn lies in. The caller holds the RCU read lock, or pages of it. */
-struct um_block *mmkit_um_block_find(unsigned long pfn)
+/*
+ * A shortcut to the blocks that were taken last, a slot for each of as many
+ * neighbours. What is in here is in the index, too, and leaves before it.
+ */
+struct um_block *mmkit_um_recent[UM_RECENT];
+
+static void recent_add(struct um_block *block)
+{
+	WRITE_ONCE(mmkit_um_recent[um_recent_slot(block->pfn)], block);
+}
+
+static void recent_del(struct um_block *block)
+{
+	cmpxchg(&mmkit_um_recent[um_recent_slot(block->pfn)], block, NULL);
+}
+
+struct um_block *mmkit_um_block_look_up(unsigned long pfn)
 {
 	return xa_load(&blocks, pfn);
 }
@@ -225,6 +240,7 @@ struct um_block *mmkit_um_block_get(int nid, gfp_t gfp, unsigned int order)
 	if (err)
 		goto err_out;
 	um_stat(UM_REFILLS);
+	recent_add(block);
 	return block;
 
 err_out:
@@ -304,6 +320,7 @@ void mmkit_um_block_put(struct um_block *block)
 	struct page *page = pfn_to_page(block->pfn);
 	unsigned long pfn = block->pfn;
 
+	recent_del(block);
 	xa_erase(&blocks, pfn);
 	scrub_dirty(block);
 	if (any_poisoned(block)) {

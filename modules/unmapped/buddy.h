@@ -205,22 +205,12 @@ static inline int um_buddy_order(const struct um_buddy *buddy, unsigned int page
 	return -1;
 }
 
-/**
- * um_buddy_free() - give a chunk back
- * @buddy: the allocator
- * @page:  first page of the chunk
- * @order: order it was taken with
- *
- * Return: false when that is not an allocated chunk; nothing is changed then.
- */
-static __always_inline bool um_buddy_free(struct um_buddy *buddy, unsigned int page,
+/* Gives a chunk back that is allocated with that order. */
+static __always_inline void um_chunk_free(struct um_buddy *buddy, unsigned int page,
 					  unsigned int order)
 {
-	unsigned int node;
+	unsigned int node = um_buddy_node(buddy, page, order);
 
-	if (unlikely(!um_buddy_is_used(buddy, page, order)))
-		return false;
-	node = um_buddy_node(buddy, page, order);
 	um_node_flip(um_buddy_used(buddy), node);
 	buddy->pages += 1U << order;
 	while (node > 1 && um_node_test(buddy->map, node ^ 1)) {
@@ -229,6 +219,21 @@ static __always_inline bool um_buddy_free(struct um_buddy *buddy, unsigned int p
 		order++;
 	}
 	um_chunk_add(buddy, node, order);
+}
+
+/**
+ * um_buddy_free() - give a chunk back
+ * @buddy: the allocator
+ * @page:  first page of the chunk
+ * @order: order it was taken with
+ *
+ * Return: false when that is not an allocated chunk; nothing is changed then.
+ */
+static inline bool um_buddy_free(struct um_buddy *buddy, unsigned int page, unsigned int order)
+{
+	if (unlikely(!um_buddy_is_used(buddy, page, order)))
+		return false;
+	um_chunk_free(buddy, page, order);
 	return true;
 }
 

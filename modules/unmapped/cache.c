@@ -17,7 +17,8 @@
  * is carved from the block before anybody else can see it.
  *
  * Locking: the lock of a node guards its lists and the descriptors of its blocks.
- * It is taken in any context but NMI, and nothing is called under it.
+ * It is taken in any context but NMI. Nothing is called under it but the profiler,
+ * which takes no lock.
  */
 #include <linux/bitmap.h>
 #include <linux/gfp.h>
@@ -317,7 +318,9 @@ struct page *mmkit_um_take(int nid, gfp_t gfp, unsigned int order, unsigned long
 		nid = numa_mem_id();
 	else if (WARN_ON_ONCE(nid < 0 || nid >= nr_node_ids || !mmkit_um_nodes[nid]))
 		return NULL;
-	page = take_cached(mmkit_um_nodes[nid], gfp, order, ip);
+	/* Twice the same, once with an order that the compiler knows. */
+	page = likely(!order) ? take_cached(mmkit_um_nodes[nid], gfp, 0, ip) :
+				take_cached(mmkit_um_nodes[nid], gfp, order, ip);
 	if (unlikely(!page))
 		return take_slow(nid, gfp, order, ip);
 	um_stat(UM_HITS);
@@ -380,47 +383,57 @@ static void keep_back(struct um_node *node, struct um_block *block, unsigned int
 	um_stat_add(UM_HELD, 1UL << order);
 }
 
-void mmkit_um_put(struct page *page, unsigned int order, enum um_contents contents)
+/*
+ * Returns whether the worker has something to do. Interrupts are off from before the
+ * block is looked up, so its descriptor cannot go meanwhile.
+ */
+static __always_inline bool put(struct page *page, unsigned int order, enum um_contents contents)
 {
 	unsigned long flags, pfn = page_to_pfn(page);
+	bool kick = contents == UM_SECRET, good;
 	struct um_block *block;
 	struct um_node *node;
-	bool kick = contents == UM_SECRET;
 	unsigned int idx;
 
-	rcu_read_lock();
+	local_irq_save(flags);
 	block = mmkit_um_block_find(pfn);
 	if (unlikely(!block)) {
-		rcu_read_unlock();
+		local_irq_restore(flags);
 		wrong_free();
-		return;
+		return false;
 	}
 	node = block->node;
 	idx = pfn - block->pfn;
-	/* Nobody changes the bits of pages that are allocated; if they are not, all bets are off. */
-	if (unlikely(!um_buddy_is_used(&block->buddy, idx, order) || test_bit(idx, block->kept))) {
-		rcu_read_unlock();
-		wrong_free();
-		return;
-	}
-	mmkit_page_event_retag(pfn, order, mmkit_um_idle_ip);
-
-	raw_spin_lock_irqsave(&node->lock, flags);
-	if (unlikely(referenced(page, order))) {
+	raw_spin_lock(&node->lock);
+	good = um_buddy_is_used(&block->buddy, idx, order) &&
+	       !(block->held && test_bit(idx, block->kept));
+	if (unlikely(good && referenced(page, order))) {
 		keep_back(node, block, idx, order);
 		kick = true;
-	} else if (likely(um_buddy_free(&block->buddy, idx, order))) {
+	} else if (likely(good)) {
+		/* Before anybody else can have them. */
+		mmkit_page_event_retag(pfn, order, mmkit_um_idle_ip);
+		um_chunk_free(&block->buddy, idx, order);
 		mark_freed(block, idx, order, contents);
 		node->free += 1UL << order;
 		node->in_use -= 1UL << order;
 		out_done(node);
 		relist(node, block);
-		if (um_buddy_whole(&block->buddy) && !kick)
+		if (unlikely(um_buddy_whole(&block->buddy)) && !kick)
 			kick = over_limit();
 	}
-	raw_spin_unlock_irqrestore(&node->lock, flags);
-	rcu_read_unlock();
-	if (kick)
+	raw_spin_unlock(&node->lock);
+	local_irq_restore(flags);
+	if (unlikely(!good))
+		wrong_free();
+	return kick;
+}
+
+void mmkit_um_put(struct page *page, unsigned int order, enum um_contents contents)
+{
+	bool kick = likely(!order) ? put(page, 0, contents) : put(page, order, contents);
+
+	if (unlikely(kick))
 		mmkit_um_kick();
 }
 

@@ -209,13 +209,31 @@ unsigned long mmkit_um_free_pages(void);
 		if (!((node) = mmkit_um_nodes[nid])) {} else
 
 /* blocks.c */
-struct um_block *mmkit_um_block_find(unsigned long pfn);
+struct um_block *mmkit_um_block_look_up(unsigned long pfn);
 struct um_block *mmkit_um_block_next(unsigned long *pfn);
 struct um_block *mmkit_um_block_get(int nid, gfp_t gfp, unsigned int order);
 void mmkit_um_block_put(struct um_block *block);
 size_t mmkit_um_block_bytes(unsigned int order);
 bool mmkit_um_node_has_room(int nid);
 void mmkit_um_blocks_exit(void);
+
+#define UM_RECENT	64
+extern struct um_block *mmkit_um_recent[UM_RECENT];
+
+static inline unsigned int um_recent_slot(unsigned long pfn)
+{
+	return pfn >> UM_BLOCK_ORDER & (UM_RECENT - 1);
+}
+
+/* The block that @pfn lies in. Under RCU, or with interrupts off, or holding pages of it. */
+static __always_inline struct um_block *mmkit_um_block_find(unsigned long pfn)
+{
+	struct um_block *block = READ_ONCE(mmkit_um_recent[um_recent_slot(pfn)]);
+
+	if (likely(block && pfn - block->pfn < um_block_pages(block)))
+		return block;
+	return mmkit_um_block_look_up(pfn);
+}
 
 /* direct_map.c */
 int mmkit_um_direct_map_check(void);
