@@ -82,7 +82,7 @@ struct um_block *mmkit_um_block_next(unsigned long *pfn)
 #define GFP_EFFORT	(__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | __GFP_RETRY_MAYFAIL | \
 			 __GFP_NORETRY | __GFP_HARDWALL | __GFP_THISNODE)
 
-/* Taking a block beyond the request must not bring the node below its high watermark. */
+/* Is there so much free memory that a block leaves the node above its high watermarks? */
 bool mmkit_um_node_has_room(int nid)
 {
 	unsigned long free = 0, want = UM_BLOCK_PAGES;
@@ -120,14 +120,20 @@ static struct page *pages_get_pmd(int nid, gfp_t gfp)
 	return best;
 }
 
-/* At least 2^@order pages, as many as can be had; @order receives how many. */
+/*
+ * At least 2^@order pages, as many as can be had; @order receives how many.
+ *
+ * Where it makes no difference to the direct map, no more is taken than was asked for
+ * unless the node has plenty. Where a small block splits an entry, for good on many
+ * kernels, the large one is preferred as long as the page allocator gives it.
+ */
 static struct page *pages_get(int nid, gfp_t gfp, unsigned int *order)
 {
 	unsigned int at = UM_BLOCK_ORDER;
 	struct page *page = NULL;
 
 	gfp = (gfp & GFP_EFFORT) | __GFP_NOWARN;
-	if (*order < UM_BLOCK_ORDER && !mmkit_um_node_has_room(nid))
+	if (!mmkit_um_small_is_bad() && !mmkit_um_node_has_room(nid))
 		at = *order;
 	if (at == UM_BLOCK_ORDER)
 		page = pages_get_pmd(nid, gfp);

@@ -90,7 +90,13 @@ static bool verify(struct page *page, unsigned int order, bool present)
 	return true;
 }
 
-/* Would the block leave the entries of the direct map as they are? */
+/* Does a block that is less than an entry split one? */
+bool mmkit_um_small_is_bad(void)
+{
+	return large_entries();
+}
+
+/* Would a PMD_SIZE block leave the entries of the direct map as they are? */
 bool mmkit_um_direct_map_whole(struct page *page)
 {
 	return !large_entries() || entry_size(page) == PMD_SIZE;

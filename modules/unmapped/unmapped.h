@@ -238,6 +238,7 @@ static __always_inline struct um_block *mmkit_um_block_find(unsigned long pfn)
 /* direct_map.c */
 int mmkit_um_direct_map_check(void);
 void mmkit_um_direct_map_report(void);
+bool mmkit_um_small_is_bad(void);
 bool mmkit_um_direct_map_whole(struct page *page);
 int mmkit_um_direct_map_out(struct page *page, unsigned int order);
 int mmkit_um_direct_map_back(struct page *page, unsigned int order);
