@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Wrong calls: refused, the fuse blows, who did nothing wrong keeps his pages.
+# vm: timeout=180
+. /mmkit/lib.sh
+. /mmkit/suite.sh
+. /mmkit/unmapped.sh
+
+free_kb > /dev/null
+before=$(free_kb)
+for abuse in 0 1 2 3 4 5 6; do
+	um_load
+	echo 2 > $um/prefill
+	um_do abuse $abuse
+	check "sysfs says so" grep -q '^blown: ' $um/state
+	check "components says so" grep -q '^unmapped  *blown ' $mmkit_debugfs/components
+	check "prefill is refused" sh -c "! echo 3 2> /dev/null > $um/prefill"
+	um_unload
+done
+expect_dmesg 'mmkit: fuse of unmapped has blown'
+check "each time" [ "$(case_dmesg | grep -c 'mmkit: fuse of unmapped has blown')" -eq 7 ]
+um_load
+um_do api
+check "loaded again it works" grep -qx ok $um/state
+um_unload
+after=$(free_kb)
+check "memory is back ($before kB free before, $after kB after)" [ "$after" -gt $((before - 4096)) ]

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Memory that goes: with pages that are only cached it can, with pages that are out it cannot.
+# vm: mem=1G,slots=4,maxmem=4G timeout=300
+# vm-amd64: qemu="-object memory-backend-ram,id=m0,size=1G -numa node,nodeid=0,cpus=0-3,memdev=m0 -numa node,nodeid=1 -object memory-backend-ram,id=hot,size=512M -device pc-dimm,id=dimm,memdev=hot,node=1"
+# vm-arm64: qemu="-object memory-backend-ram,id=hot,size=512M -device virtio-mem-pci,id=grow,memdev=hot,requested-size=512M"
+. /mmkit/lib.sh
+. /mmkit/suite.sh
+. /mmkit/unmapped.sh
+
+memory=/sys/devices/system/memory
+bytes=$((0x$(cat $memory/block_size_bytes)))
+
+# As in memory_hotplug: a DIMM lies above 4 GiB, virtio-mem comes with its driver.
+blocks() {
+	local dir
+	for dir in $memory/memory[0-9]*; do
+		if [ -e /sys/firmware/acpi ]; then
+			[ $((0x$(cat $dir/phys_index) * bytes)) -lt $((0x100000000)) ] || echo $dir
+		else
+			grep -qx $dir /tmp/boot_blocks || echo $dir
+		fi
+	done
+}
+
+plugged() {
+	[ $(($(blocks | wc -l) * bytes)) -ge $((512 * 1024 * 1024)) ]
+}
+
+state() {
+	echo $2 > $1/state
+}
+
+is() {
+	[ "$(cat $1/state)" = $2 ]
+}
+
+ls -d $memory/memory[0-9]* > /tmp/boot_blocks
+[ -e /sys/firmware/acpi ] || modprobe virtio_mem
+wait_for 10 plugged
+all=$(blocks)
+one=$(echo $all | cut -d ' ' -f 1)
+[ -n "$one" ] || { fail "no memory was plugged in"; exit; }
+for dir in $all; do
+	is $dir offline || state $dir offline
+done
+check "plugged memory is off to begin with" is $one offline
+start=$((0x$(cat $one/phys_index) * (bytes / page)))
+end=$((start + bytes / page))
+
+um_load
+um_empty
+check "a block comes online as memory of the kernel" state $one online_kernel
+um_do within $start $end 0
+um_do fill
+um_do look
+in_use=$(um_value in_use_bytes)
+check "a page of it is out" [ "$in_use" = $page ]
+check "it cannot go" sh -c "! echo offline 2> /dev/null > $one/state"
+check "and stays online" is $one online
+um_do look
+um_do drop
+check "the page is cached now" [ "$(um_value cached_bytes)" -ge $page ]
+check "and the block goes" state $one offline
+check "it is offline" is $one offline
+check "nothing cached lies there" [ "$(um_value in_use_bytes)" = 0 ]
+um_do hold 100 2
+um_do fill
+um_do look
+um_do drop
+check "the fuse is whole" grep -qx ok $um/state
+
+# --- again, with blocks of pages; and a node that has nothing but this memory ---
+check "it comes again" state $one online_kernel
+um_do within $start $end $(awk '$1 == "Order:" { print $NF; exit }' $um_debugfs/cache)
+um_do fill
+um_do look
+check "with a whole block out it cannot go" sh -c "! echo offline 2> /dev/null > $one/state"
+um_do drop 1
+check "with a whole block cached it can" state $one offline
+if [ -e /sys/devices/system/node/node1 ]; then
+	check "it comes once more" state $one online_kernel
+	um_empty
+	um_do hold 20 1 3 2
+	um_do fill
+	um_do look
+	check "the table has its node" grep -qx 'Node 1' $um_debugfs/cache
+	check "what is asked of it is its own" sh -c "! echo offline 2> /dev/null > $one/state"
+	um_do drop
+	check "and it goes" state $one offline
+	check "a node without memory has nothing to give" sh -c \
+		"! echo 'hold 1 0 3 2' 2> /dev/null > $um_run"
+else
+	[ "$(uname -m)" != x86_64 ] || fail "there is no second node"
+fi
+
+# --- under load ---
+load mmkit_test_unmapped_stress ops=$(often 4000 200000)
+went=0 stayed=0
+while [ "$(cat /sys/module/mmkit_test_unmapped_stress/parameters/running)" != 0 ]; do
+	state $one online_kernel 2> /dev/null
+	usleep 200000
+	if state $one offline 2> /dev/null; then went=$((went + 1)); else stayed=$((stayed + 1)); fi
+done
+unload mmkit_test_unmapped_stress
+module_results mmkit_test_unmapped_stress
+check "under load it went $went times, and stayed $stayed times" [ $((went + stayed)) -gt 0 ]
+is $one offline || check "at rest it goes" state $one offline
+check "the fuse is whole at last" grep -qx ok $um/state
+um_unload

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Helpers for the cache of unmapped pages; sourced by its cases after suite.sh.
+#
+#   um_load [P=V...]              loads the cache, with parameters, and its test module
+#   um_unload                     and unloads them; nothing may be in use then
+#   um_value NAME                 what a file of the cache in sysfs holds
+#   um_stat KEY                   a number of debugfs unmapped/stats
+#   um_do COMMAND [NUMBER...]     lets the test module do something, states its results
+#   um_empty                      gives all free blocks back; nothing is cached then
+#   um_refuses FILE WORD ERROR    writing WORD fails with ERROR (strerror) and changes nothing
+#   vmstat KEY                    a number of /proc/vmstat; 0 where the kernel does not count it
+#   mem_free_kb                   free memory, as it is: nothing is dropped for it
+
+um=/sys/kernel/mmkit/unmapped
+um_debugfs=$mmkit_debugfs/unmapped
+um_run=/sys/module/mmkit_test_unmapped/parameters/run
+page=$(page_bytes)
+block_bytes=$((page / 8 * page))
+block_pages=$((block_bytes / page))
+
+um_load()
+{
+	load mmkit && load mmkit_unmapped "$@" && load mmkit_test_unmapped
+}
+
+um_unload()
+{
+	unload mmkit_test_unmapped || return
+	[ "$(um_value in_use_bytes)" = 0 ] || fail "$(um_value in_use_bytes) bytes are in use"
+	unload mmkit_unmapped mmkit
+}
+
+um_value() { cat "$um/$1"; }
+
+um_stat() { awk -v key="$1" '$1 == key { print $2 }' $um_debugfs/stats; }
+
+um_do()
+{
+	local mark line
+	mark="mmkit-case: $CASE does $* $(cat /proc/uptime)"
+	echo "<6>$mark" > /dev/kmsg
+	echo "$*" > $um_run || { fail "$*: the test module cannot"; return 1; }
+	_dmesg_since "$mark" | sed -n 's/^.*] mmkit_test_unmapped: //p' > /tmp/um_said
+	while read -r line; do
+		case $line in
+		ok\ -\ *) pass "$*: ${line#ok - }" ;;
+		not\ ok\ -\ *) fail "$*: ${line#not ok - }" ;;
+		*) echo "$*: $line" ;;
+		esac
+	done < /tmp/um_said
+}
+
+um_empty()
+{
+	echo 1 > $um/drain
+	[ "$(um_value cached_bytes)" = 0 ]
+}
+
+um_refuses()
+{
+	local file=$1 word=$2 error=$3 before said
+	before=$(cat "$um/"*_bytes $um/blocks)
+	printf '%s\n' "$word" > /tmp/word
+	said=$(cat /tmp/word 2>&1 > "$um/$file")
+	case $said in
+	*"$error"*) pass "$file refuses \"$word\": $error" ;;
+	*) fail "$file refuses \"$word\": $error expected, got \"$said\"" ;;
+	esac
+	[ "$(cat "$um/"*_bytes $um/blocks)" = "$before" ] || fail "$file: \"$word\" changes something"
+}
+
+vmstat() { awk -v key="$1" '$1 == key { n = $2 } END { print n + 0 }' /proc/vmstat; }
+
+mem_free_kb() { awk '/^MemFree/ { print $2 }' /proc/meminfo; }
