@@ -10,7 +10,7 @@ table_adds_up() {
 	awk -v cached="$(um_value cached_bytes)" -v blocks="$(um_value blocks)" -v page=$page '
 		/^Node [0-9]+$/ { nodes++ }
 		$1 == "Order:" { cols = NF; for (i = 2; i <= NF; i++) if ($i != i - 2) bad = "order" }
-		$1 == "Free:" { for (i = 2; i <= NF; i++) free += $i * 2 ^ (i - 2) * page }
+		$1 == "Free:" { for (i = 2; i <= NF; i++) { size = i == 2 ? page : 2 * size; free += $i * size } }
 		$1 == "Cached:" { for (i = 2; i <= NF; i++) have += $i }
 		/^(Free|Cached|Refilled|Released):/ { rows++; if (NF != cols) bad = "columns" }
 		END {
@@ -76,7 +76,7 @@ um_do drop 1
 
 # --- a whole block at a time ---
 um_empty
-um_do hold 4 $(awk '$1 == "Order:" { print $NF; exit }' $um_debugfs/cache)
+um_do hold 4 $block_order
 um_do fill
 um_do look
 um_do drop
@@ -86,3 +86,13 @@ check "the fuse is whole" grep -qx ok $um/state
 um_unload
 after=$(free_kb)
 check "memory is back ($before kB free before, $after kB after)" [ "$after" -gt $((before - 2048)) ]
+
+# --- the cache goes while what was freed is still being scrubbed ---
+for round in 1 2 3 4 5; do
+	um_load
+	um_do hold 4 $block_order
+	um_do drop
+	um_unload
+done
+later=$(free_kb)
+check "each time all of it is given back ($later kB free)" [ "$later" -gt $((after - 2048)) ]

@@ -71,7 +71,7 @@ check "the fuse is whole" grep -qx ok $um/state
 
 # --- again, with blocks of pages; and a node that has nothing but this memory ---
 check "it comes again" state $one online_kernel
-um_do within $start $end $(awk '$1 == "Order:" { print $NF; exit }' $um_debugfs/cache)
+um_do within $start $end $block_order
 um_do fill
 um_do look
 check "with a whole block out it cannot go" sh -c "! echo offline 2> /dev/null > $one/state"

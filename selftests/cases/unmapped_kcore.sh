@@ -13,7 +13,7 @@ places() {
 
 um_load
 um_do hold 4 3
-um_do hold 1 $(awk '$1 == "Order:" { print $NF; exit }' $um_debugfs/cache)
+um_do hold 1 $block_order
 um_do fill
 places 5 > /tmp/places
 check "five chunks are held" [ "$(wc -l < /tmp/places)" -eq 5 ]

@@ -63,6 +63,7 @@ for word in -1 many "" " " 1k 1.5; do
 done
 um_refuses prefill $((most / block_bytes + 1)) "Numerical result out of range"
 um_refuses prefill 99999999999999999999999 "Numerical result out of range"
+um_refuses max_cached_bytes $((1 << 50)) "Numerical result out of range"
 check "less than there is changes nothing" sh -c "echo 1 > $um/prefill && [ \$(cat $um/blocks) = 2 ]"
 check "as much, too" sh -c "echo 2 > $um/prefill && [ \$(cat $um/blocks) = 2 ]"
 check "prefill fills up to its limit" sh -c "echo $((most / block_bytes)) > $um/prefill"

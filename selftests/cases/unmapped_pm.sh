@@ -23,7 +23,7 @@ echo 2 > $um/prefill
 um_do hold 3
 um_do fill
 check "hibernation is refused while pages are out" sh -c "! echo disk 2> /dev/null > /sys/power/state"
-expect_dmesg 'mmkit_unmapped: .*hibernat'
+expect_dmesg 'unmapped: no hibernation while'
 um_do look
 um_do hold 3
 check "and nothing else has changed" grep -qx ok $um/state

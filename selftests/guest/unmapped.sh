@@ -18,6 +18,7 @@ um_run=/sys/module/mmkit_test_unmapped/parameters/run
 page=$(page_bytes)
 block_bytes=$((page / 8 * page))
 block_pages=$((block_bytes / page))
+case $page in 4096) block_order=9 ;; 16384) block_order=11 ;; *) block_order=13 ;; esac
 
 um_load()
 {

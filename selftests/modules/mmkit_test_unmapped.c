@@ -746,11 +746,10 @@ static int local(const long *arg)
 {
 	struct visit irq = {}, irq2 = {}, tasklet = {}, timer = {}, call = {};
 	struct page *page[MMKIT_UNMAPPED_LOCAL_DEPTH], *block;
+	const long some[4] = { MMKIT_UNMAPPED_LOCAL_DEPTH };
 	struct chunk *chunk;
 	unsigned int i = 0;
 	int count;
-
-	const long some[4] = { MMKIT_UNMAPPED_LOCAL_DEPTH };
 
 	if (hold(some))
 		return -ENOMEM;
@@ -1011,9 +1010,9 @@ static const struct {
 /* One wrong call; who did nothing wrong keeps what is his. */
 static int abuse(const long *arg)
 {
-	long long in_use;
-
 	const long some[4] = { 4, 2 };
+	struct page *page;
+	long long in_use;
 
 	if (arg[0] < 0 || arg[0] >= ARRAY_SIZE(abuses))
 		return -EINVAL;
@@ -1026,8 +1025,9 @@ static int abuse(const long *arg)
 	TEST(waits_for_fuse(), "the fuse blows");
 	TEST(value_of("in_use_bytes") == in_use, "nothing counts as given back");
 	look(NULL);
-	TEST(!mmkit_unmapped_alloc(GFP_KERNEL, 0) && !mmkit_unmapped_alloc(GFP_KERNEL, BLOCK_ORDER),
-	     "nothing new is handed out");
+	page = mmkit_unmapped_alloc(GFP_KERNEL, 0);
+	TEST(!page, "nothing new is handed out");
+	mmkit_unmapped_free(page, 0);
 	drop(true);
 	TEST(value_of("in_use_bytes") == 0, "what is out can be given back");
 	return 0;
