@@ -312,7 +312,8 @@ struct page *mmkit_um_take(int nid, gfp_t gfp, unsigned int order, unsigned long
 {
 	struct page *page;
 
-	if (unlikely(order > UM_BLOCK_ORDER || READ_ONCE(closed)))
+	if (unlikely(order > UM_BLOCK_ORDER || READ_ONCE(closed) ||
+		     mmkit_fuse_blown(&mmkit_um_component)))
 		return NULL;
 	if (nid == NUMA_NO_NODE)
 		nid = numa_mem_id();

@@ -39,9 +39,10 @@ static int hibernation_prepare(void)
 
 	mmkit_um_close(true);
 	mmkit_um_drain();
+	/* What was freed meanwhile is out, too. */
 	for_each_um_node(node, nid)
 		out += READ_ONCE(node->in_use) + READ_ONCE(node->held) +
-		       READ_ONCE(node->quarantined);
+		       READ_ONCE(node->quarantined) + READ_ONCE(node->free);
 	if (!out)
 		return NOTIFY_OK;
 	pr_err("no hibernation while %lu pages are out of the direct map\n", out);

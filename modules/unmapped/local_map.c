@@ -139,7 +139,7 @@ int mmkit_um_local_init(void)
 	if (!entries)
 		return -ENOMEM;
 	area = mmkit_ksym(__get_vm_area_caller)(slots * PAGE_SIZE, VM_IOREMAP, VMALLOC_START,
-						VMALLOC_END, __builtin_return_address(0));
+						VMALLOC_END, mmkit_unmapped_map_local);
 	if (area)
 		err = find_entries(slots);
 	if (err)
