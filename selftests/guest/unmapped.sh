@@ -22,7 +22,7 @@ case $page in 4096) block_order=9 ;; 16384) block_order=11 ;; *) block_order=13 
 
 um_load()
 {
-	load mmkit && load mmkit_unmapped "$@" && load mmkit_test_unmapped
+	load mmkit && load mmkit_unmapped "$@" && load mmkit_test_unmapped || exit
 }
 
 um_unload()
