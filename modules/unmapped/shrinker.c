@@ -5,7 +5,9 @@
  * How it works. Reclaim may not change page attributes itself: that can wait for
  * work which waits for reclaim. So a scan takes blocks out of the cache, which is
  * quick and final, accounts them as reclaimed, and the worker maps and frees them.
- * When memory is about to run out altogether, the OOM notifier waits for it.
+ * Who reclaims waits for that, if briefly: it would take more and more, because it
+ * sees no free memory. When memory is about to run out altogether, the OOM notifier
+ * waits for all of it.
  *
  * The unit is pages. Reclaim asks for a block's worth at a time (batch); what is
  * asked and not given, because it was less than a block, is remembered as credit.
@@ -40,6 +42,12 @@ static unsigned long scan_objects(struct shrinker *unused, struct shrink_control
 	um_stat_add(UM_SHRINK_QUEUED, gone);
 	mmkit_account_reclaimed(gone);
 	mmkit_um_kick();
+	/*
+	 * Whoever reclaims looks for free memory next, and comes again until there is some.
+	 * The worker can be behind one that is in the midst of a transition: not for ever.
+	 */
+	if ((sc->gfp_mask & GFP_KERNEL) == GFP_KERNEL)
+		mmkit_um_settle_timeout(HZ / 20);
 	return gone;
 }
 
