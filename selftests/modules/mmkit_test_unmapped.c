@@ -369,13 +369,13 @@ static int do_drop(const long *arg)
 /* Chunks until one lies in a range of page frames; that one is held, the others are not. */
 static int within(const long *arg)
 {
+	int err, nid = page_to_nid(pfn_to_page(arg[0]));
 	unsigned int order = arg[2];
 	struct page *page;
-	int err;
 	long i;
 
 	for (i = 0; i < 4096; i++) {
-		page = hold_chunk(NUMA_NO_NODE, GFP_KERNEL | __GFP_NORETRY, order);
+		page = hold_chunk(nid, GFP_KERNEL | __GFP_NORETRY, order);
 		if (!page)
 			break;
 		err = keep(page, order);
