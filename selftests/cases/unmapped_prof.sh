@@ -7,8 +7,7 @@
 
 load mmkit
 load mmkit_allocprof verify=1
-um_load_rest() { load mmkit_unmapped && load mmkit_test_unmapped; }
-um_load_rest
+um_load
 
 check "nothing is cached" um_empty
 check "and nothing is anybody's" [ "$(prof_bytes '.*unmapped_idle.*')" = 0 ]

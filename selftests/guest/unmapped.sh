@@ -2,7 +2,7 @@
 #
 # Helpers for the cache of unmapped pages; sourced by its cases after suite.sh.
 #
-#   um_load [P=V...]              loads the cache, with parameters, and its test module
+#   um_load [P=V...]              loads the cache, with parameters, and its test module, or ends the case
 #   um_unload                     and unloads them; nothing may be in use then
 #   um_value NAME                 what a file of the cache in sysfs holds
 #   um_stat KEY                   a number of debugfs unmapped/stats
@@ -22,7 +22,8 @@ case $page in 4096) block_order=9 ;; 16384) block_order=11 ;; *) block_order=13 
 
 um_load()
 {
-	load mmkit && load mmkit_unmapped "$@" && load mmkit_test_unmapped || exit
+	_is_loaded mmkit || load mmkit || exit
+	load mmkit_unmapped "$@" && load mmkit_test_unmapped || exit
 }
 
 um_unload()

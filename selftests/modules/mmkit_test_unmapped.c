@@ -22,6 +22,7 @@
 #include <linux/timekeeping.h>
 #include <linux/timer.h>
 #include <linux/uaccess.h>
+#include <linux/vmalloc.h>
 #include <linux/vmstat.h>
 
 #include <mmkit/unmapped.h>
@@ -374,7 +375,7 @@ static int within(const long *arg)
 	struct page *page;
 	long i;
 
-	for (i = 0; i < 4096; i++) {
+	for (i = 0; i < 65536; i++) {
 		page = hold_chunk(nid, GFP_KERNEL | __GFP_NORETRY, order);
 		if (!page)
 			break;
@@ -399,7 +400,7 @@ static int leak(const long *arg)
 	if (!page)
 		return -ENOMEM;
 	page_fill(page);
-	pr_info("leaked %lu\n", page_to_pfn(page));
+	pr_info("left behind %lu\n", page_to_pfn(page));
 	return 0;
 }
 
@@ -1109,6 +1110,13 @@ static int hits(const long *arg)
 	return 0;
 }
 
+/* Where the direct map is over. */
+static int space(const long *arg)
+{
+	pr_info("vmalloc at 0x%lx\n", (unsigned long)VMALLOC_START);
+	return 0;
+}
+
 /* --- commands ---------------------------------------------------------- */
 
 static const struct {
@@ -1134,6 +1142,7 @@ static const struct {
 	{ "defragment", defragment },
 	{ "blocks", blocks },		/* N: hold whole blocks, fewer than N are to be had */
 	{ "hits", hits },		/* N: allocate and free a page N times */
+	{ "space", space },		/* tell where areas of vmalloc begin */
 };
 
 static int run_set(const char *text, const struct kernel_param *kp)

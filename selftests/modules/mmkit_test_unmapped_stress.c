@@ -26,6 +26,10 @@ static unsigned int threads = 4;
 module_param(threads, uint, 0444);
 MODULE_PARM_DESC(threads, "how many threads");
 
+static int nid = NUMA_NO_NODE;
+module_param(nid, int, 0444);
+MODULE_PARM_DESC(nid, "node to ask");
+
 static int running;
 module_param(running, int, 0444);
 MODULE_PARM_DESC(running, "threads that are not done yet (read)");
@@ -141,7 +145,7 @@ static void take(struct worker *worker, struct slot *slot)
 	slot->order = random_order(worker);
 	if (atomic)
 		local_irq_save(flags);
-	slot->page = mmkit_unmapped_alloc(gfp, slot->order);
+	slot->page = mmkit_unmapped_alloc_node(nid, gfp, slot->order);
 	if (atomic)
 		local_irq_restore(flags);
 	if (!slot->page) {
