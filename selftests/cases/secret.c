@@ -1033,17 +1033,17 @@ static void partial(void)
 static void zero(void)
 {
 	const size_t pages = 1024;
-	size_t i, bad = 0;
 	int fd = object(), round;
+	size_t i;
 
 	for (round = 0; round < 3; round++) {
 		char *mem = map_object(fd, pages);
+		size_t bad = 0;
 
 		for (i = 0; i < pages; i++)
 			bad += !empty(mem + i * page, page);
 		saw(!bad, "%zu of %zu pages hold something at first touch", bad, pages);
 		memset(mem, 0x5a + round, pages * page);
-		/* Others take part in what comes after. */
 		munmap(mem, pages * page);
 		if (round == 1) {
 			close(fd);
