@@ -94,11 +94,15 @@ static void secret_uncharge(struct secret *secret)
 	atomic_long_dec(&secret_pages);
 }
 
+/*
+ * Reclaims, and fails: the OOM killer goes by what processes have mapped, where these
+ * pages do not count. It would kill others, and free nothing.
+ */
 static int memcg_charge(struct page *page)
 {
 	if (!memcg_charges)
 		return 0;
-	return mmkit_ksym(__memcg_kmem_charge_page)(page, GFP_KERNEL, 0);
+	return mmkit_ksym(__memcg_kmem_charge_page)(page, GFP_KERNEL | __GFP_RETRY_MAYFAIL, 0);
 }
 
 static void memcg_uncharge(struct page *page)
