@@ -168,10 +168,14 @@ static int empty(const char *mem, size_t bytes)
 }
 
 static sigjmp_buf back;
+static volatile sig_atomic_t waiting;
 
 static void on_signal(int number)
 {
-	siglongjmp(back, number);
+	if (waiting)
+		siglongjmp(back, number);
+	printf("BAD: %s where none belongs\n", strsignal(number));
+	_exit(2);
 }
 
 /* The signal that an access brings, or 0. */
@@ -179,13 +183,13 @@ static int access_brings(volatile char *at, int write)
 {
 	int number = sigsetjmp(back, 1);
 
-	if (number)
-		return number;
-	if (write)
+	waiting = !number;
+	if (!number && write)
 		*at = 1;
-	else
+	else if (!number)
 		(void)*at;
-	return 0;
+	waiting = 0;
+	return number;
 }
 
 /* Touches page after page; how many until a signal comes, which is left in *number. */
@@ -832,8 +836,8 @@ static void errnos(void)
 	refused(try_map(fd, page, most) == MAP_FAILED, ENOMEM, "beginning there");
 	refused(try_map(fd, page, LLONG_MAX - (long long)page + 1) == MAP_FAILED, ENOMEM,
 		"the last page of a signed offset");
-	/* Offset and length add up to 0. */
-	refused(try_map(fd, page, -(off_t)page) == MAP_FAILED, ENOMEM, "the last page there is");
+	refused(try_map(fd, page, -2 * (off_t)page) == MAP_FAILED, ENOMEM, "the last page but one");
+	refused(try_map(fd, page, -(off_t)page) == MAP_FAILED, EOVERFLOW, "the last page of all");
 	refused(try_map(fd, (size_t)1 << 46, 0) == MAP_FAILED, ENOMEM, "64 TiB");
 	refused(try_map(fd, page - 1, most) == MAP_FAILED, ENOMEM, "part of the page behind the end");
 	saw(try_map(fd, page, most - (long long)page) != MAP_FAILED, "the last page can be had");
@@ -1370,6 +1374,8 @@ static void take(char **argv)
 	int number;
 
 	done = touch(mem, pages, &number);
+	/* At a limit there is no room for words, either. */
+	munmap(mem, pages * page);
 	printf("%zu %s\n", done, number ? strsignal(number) : "all");
 }
 
