@@ -39,6 +39,9 @@
 #define SYSFS	"/sys/kernel/mmkit/unmapped/"
 #define PEEK	"/sys/kernel/debug/mmkit_test_peek"
 #define NOBODY	65534
+#ifndef PROT_MTE
+#define PROT_MTE 0x20
+#endif
 #define RW	(PROT_READ | PROT_WRITE)
 
 static size_t page;
@@ -489,8 +492,9 @@ static void copies(char *mem)
 	int ends[2], fd;
 
 	must(!pipe(ends), "pipe");
-	saw(write(ends[1], mem, page) == (ssize_t)page && read(ends[0], buffer, page) == (ssize_t)page &&
-	    holds(buffer, page, 2), "write(2) of secret memory to a pipe is what its owner wants");
+	saw(write(ends[1], mem, page) == (ssize_t)page &&
+	    read(ends[0], buffer, page) == (ssize_t)page && holds(buffer, page, 2),
+	    "write(2) of secret memory to a pipe is what its owner wants");
 	fd = open("/tmp/secret.copy", O_RDWR | O_CREAT | O_TRUNC, 0600);
 	must(fd >= 0, "/tmp/secret.copy");
 	unlink("/tmp/secret.copy");
@@ -629,7 +633,7 @@ static unsigned long pagemap_frame(const char *at)
 	unsigned long long entry = 0;
 	int fd = open("/proc/self/pagemap", O_RDONLY);
 
-	must(fd >= 0 && pread(fd, &entry, sizeof(entry), (off_t)((unsigned long)at / page * 8)) == 8,
+	must(fd >= 0 && pread(fd, &entry, 8, (off_t)((unsigned long)at / page * 8)) == 8,
 	     "/proc/self/pagemap");
 	close(fd);
 	return entry >> 63 ? (unsigned long)(entry & ((1ull << 55) - 1)) : 0;
@@ -726,6 +730,22 @@ static void advice(void)
 	saw(!has_flag(mem, "io"), "it is not a device (io)");
 }
 
+/* With swap space to be had. */
+static void swap(void)
+{
+	char *hidden, *plain;
+	unsigned long pfn;
+
+	both(&hidden, &plain);
+	pfn = frame_of(hidden);
+	must(!madvise(plain, page, MADV_PAGEOUT), "MADV_PAGEOUT");
+	madvise(hidden, page, MADV_PAGEOUT);
+	saw(!pagemap_frame(plain), "ordinary memory goes to swap");
+	saw(holds(plain, page, 1), "and comes back");
+	saw(frame_of(hidden) == pfn, "secret memory stays where it is");
+	saw(holds(hidden, page, 2), "the contents are as they were");
+}
+
 static long vm_lck(void)
 {
 	char line[128];
@@ -781,17 +801,24 @@ static void uffd(void)
 
 static void protect(void)
 {
+	long long before = secret_bytes();
 	int old, fd = object();
 	char *mem = map_object(fd, 1), *more;
 
 	refused(mmap(NULL, page, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0) == MAP_FAILED, EPERM,
 		"mmap with PROT_EXEC");
 	refused(mprotect(mem, page, PROT_READ | PROT_EXEC), EACCES, "mprotect with PROT_EXEC");
+#ifdef __aarch64__
+	/* Where the CPU has no tags, the kernel knows no such flag either. */
+	refused(mmap(NULL, page, RW | PROT_MTE, MAP_SHARED, fd, 0) == MAP_FAILED, EINVAL,
+		"mmap with PROT_MTE");
+	refused(mprotect(mem, page, RW | PROT_MTE), EINVAL, "mprotect with PROT_MTE");
+#endif
 	old = personality(0xffffffff);
 	personality(old | READ_IMPLIES_EXEC);
 	more = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, 0);
-	saw(more == MAP_FAILED || !has_flag(more, "ex"), "READ_IMPLIES_EXEC makes nothing executable");
-	saw(mprotect(mem, page, PROT_READ) < 0 || !has_flag(mem, "ex"), "nor does it with mprotect");
+	saw(more == MAP_FAILED || !has_flag(more, "ex"), "READ_IMPLIES_EXEC gives no execution");
+	saw(mprotect(mem, page, PROT_READ) < 0 || !has_flag(mem, "ex"), "nor by mprotect");
 	personality(old);
 	must(!mprotect(mem, page, RW), "mprotect");
 
@@ -805,6 +832,10 @@ static void protect(void)
 	saw(holds(mem, page, 2), "the contents are as they were");
 	fill(mem, page, 3);
 	saw(holds(mem, page, 3), "and can be written again");
+	if (more != MAP_FAILED)
+		munmap(more, page);
+	munmap(mem, page);
+	saw(secret_bytes() == before, "what was refused is no mapping");
 }
 
 static void read_only(void)
@@ -814,7 +845,7 @@ static void read_only(void)
 	char *mem;
 
 	must(fd >= 0, "open for reading");
-	refused(try_map(fd, page, 0) == MAP_FAILED, EACCES, "a writable mapping of a read-only file");
+	refused(try_map(fd, page, 0) == MAP_FAILED, EACCES, "a writable mapping of it");
 	mem = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, 0);
 	saw(mem != MAP_FAILED && empty(mem, page), "a read-only mapping shows zeroes");
 	refused(mprotect(mem, page, RW), EACCES, "making that writable");
@@ -822,7 +853,7 @@ static void read_only(void)
 
 static void errnos(void)
 {
-	const long long most = number_in(SYSFS "secret_max_bytes") / (long long)page * (long long)page;
+	const long long most = number_in(SYSFS "secret_max_bytes") & -(long long)page;
 	int fd = object();
 	char byte = 0;
 
@@ -831,7 +862,7 @@ static void errnos(void)
 		"MAP_PRIVATE, read-only");
 	refused(try_map(fd, page, 1) == MAP_FAILED, EINVAL, "an offset inside a page");
 	refused(try_map(fd, 0, 0) == MAP_FAILED, EINVAL, "length 0");
-	refused(try_map(fd, (size_t)most + page, 0) == MAP_FAILED, ENOMEM, "more than there may be");
+	refused(try_map(fd, (size_t)most + 1, 0) == MAP_FAILED, ENOMEM, "more than there may be");
 	refused(try_map(fd, 2 * page, most - page) == MAP_FAILED, ENOMEM, "reaching behind that");
 	refused(try_map(fd, page, most) == MAP_FAILED, ENOMEM, "beginning there");
 	refused(try_map(fd, page, LLONG_MAX - (long long)page + 1) == MAP_FAILED, ENOMEM,
@@ -839,7 +870,7 @@ static void errnos(void)
 	refused(try_map(fd, page, -2 * (off_t)page) == MAP_FAILED, ENOMEM, "the last page but one");
 	refused(try_map(fd, page, -(off_t)page) == MAP_FAILED, EOVERFLOW, "the last page of all");
 	refused(try_map(fd, (size_t)1 << 46, 0) == MAP_FAILED, ENOMEM, "64 TiB");
-	refused(try_map(fd, page - 1, most) == MAP_FAILED, ENOMEM, "part of the page behind the end");
+	refused(try_map(fd, page - 1, most) == MAP_FAILED, ENOMEM, "part of the page behind it");
 	saw(try_map(fd, page, most - (long long)page) != MAP_FAILED, "the last page can be had");
 
 	refused(read(fd, &byte, 1) < 0, EINVAL, "read");
@@ -937,10 +968,10 @@ static void alias(void)
 	tail[0] = 'a';
 	saw(one[2 * page] == 'a' && one[0] != 'a', "at an offset, the same page");
 	tail[0] = (char)pattern(2 * page, 2);
-	saw(secret_bytes() == before + 4 * (long long)page, "a page counts once, however often mapped");
+	saw(secret_bytes() == before + 4 * (long long)page, "a page counts once, however mapped");
 
 	again = dup(fd);
-	saw(holds(map_object(again, 4), 4 * page, 2), "a duplicate of the descriptor is the object");
+	saw(holds(map_object(again, 4), 4 * page, 2), "a duplicate descriptor is the object");
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	again = open(path, O_RDWR);
 	must(again >= 0, path);
@@ -979,7 +1010,7 @@ static void pass(void)
 	fill(mem, page, 5);
 	say(sockets[0], 'w');
 	joined(child);
-	saw(holds(mem, page, 5) && holds(mem + page, page, 3), "and stays when the other one has gone");
+	saw(holds(mem, page, 5) && holds(mem + page, page, 3), "and stays when the other one goes");
 
 	child = in_child();
 	if (!child) {
@@ -989,7 +1020,7 @@ static void pass(void)
 		close(fd);
 		fd = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 		must(fd >= 0, "pidfd_getfd");
-		saw(holds(map_object(fd, 2), page, 5), "a descriptor taken by pidfd_getfd is the object");
+		saw(holds(map_object(fd, 2), page, 5), "what pidfd_getfd takes is the object");
 		_exit(broken);
 	}
 	joined(child);
@@ -1025,7 +1056,8 @@ static void partial(void)
 	fill(mem, 4 * page, 3);
 	more = mmap(mem, 4 * page, RW, MAP_SHARED | MAP_FIXED, fd, 0);
 	must(more == mem, "MAP_FIXED");
-	saw(empty(mem, 4 * page) || holds(mem, 4 * page, 3), "a mapping over a mapping is all or nothing");
+	saw(empty(mem, 4 * page) || holds(mem, 4 * page, 3),
+	    "a mapping over a mapping is all or nothing");
 	fill(mem, 4 * page, 4);
 	saw(holds(mem, 4 * page, 4), "and works");
 	close(fd);
@@ -1079,8 +1111,8 @@ static void share(void)
 			_exit(broken);
 		/* Its parent, who said the last words, is gone when the pipe says so. */
 		hear(down[0]);
-		saw(holds(mem, page, 2) && holds(mem + page, page, 3) && holds(mem + 2 * page, page, 4),
-		    "all of it is there after its parent's end");
+		saw(holds(mem, page, 2) && holds(mem + page, page, 3) &&
+		    holds(mem + 2 * page, page, 4), "all of it is there after its parent's end");
 		fill(mem + 3 * page, page, 5);
 		say(up[1], broken ? 'b' : 'g');
 		_exit(0);
@@ -1218,7 +1250,7 @@ static void cap(char **argv)
 	int number, fd = object();
 	size_t done;
 
-	refused(try_map(fd, (pages + 1) * page, 0) == MAP_FAILED, ENOMEM, "a page more than there may be");
+	refused(try_map(fd, (pages + 1) * page, 0) == MAP_FAILED, ENOMEM, "more than there may be");
 	mem = map_object(fd, pages);
 	more = secret(pages);
 	done = touch(mem, pages, &number);
@@ -1263,7 +1295,7 @@ static void threads(char **argv)
 	while (rounds--) {
 		field = secret(NR_PAGES);
 		for (i = 0; i < NR_THREADS; i++)
-			must(!pthread_create(&thread[i], NULL, toucher, (void *)i), "pthread_create");
+			must(!pthread_create(&thread[i], NULL, toucher, (void *)i), "a thread");
 		for (i = 0; i < NR_THREADS; i++)
 			pthread_join(thread[i], NULL);
 		for (i = 0; i < NR_PAGES; i++) {
@@ -1278,6 +1310,53 @@ static void threads(char **argv)
 	}
 	saw(!bad, "threads that touch a page at once get the same page (%zu did not)", bad);
 	saw(!counts, "and only one is charged (%lld times not)", counts);
+	saw(secret_bytes() == before, "all is given back");
+}
+
+static int churned;
+static long churn_rounds;
+
+/* Maps and unmaps: now and then this is the only mapping, and takes the pages along. */
+static void *churner(void *unused)
+{
+	long i, rounds = churn_rounds;
+
+	while (rounds--) {
+		char *mem = map_object(churned, 4);
+
+		for (i = 0; i < 4; i++) {
+			if (mem[i * page] && mem[i * page] != 'x') {
+				munmap(mem, 4 * page);
+				return mem;
+			}
+			mem[i * page] = 'x';
+		}
+		munmap(mem, 4 * page);
+	}
+	return unused;
+}
+
+static void churn(char **argv)
+{
+	long long before = secret_bytes();
+	size_t i, bad = 0;
+	pthread_t thread[NR_THREADS];
+	pid_t child;
+	void *seen;
+
+	churn_rounds = atol(argv[2]);
+	churned = object();
+	child = in_child();
+	for (i = 0; i < NR_THREADS / 2; i++)
+		must(!pthread_create(&thread[i], NULL, churner, NULL), "a thread");
+	for (i = 0; i < NR_THREADS / 2; i++) {
+		pthread_join(thread[i], &seen);
+		bad += !!seen;
+	}
+	saw(!bad, "pages are zero or what was written (%zu threads saw something else)", bad);
+	if (!child)
+		_exit(broken);
+	joined(child);
 	saw(secret_bytes() == before, "all is given back");
 }
 
@@ -1393,6 +1472,7 @@ static const struct {
 	{ "core", core, NULL, 0 },
 	{ "kcore", kcore, NULL, 0 },
 	{ "advice", advice, NULL, 0 },
+	{ "swap", swap, NULL, 0 },
 	{ "lock", lock, NULL, 0 },
 	{ "uffd", uffd, NULL, 0 },
 	{ "protect", protect, NULL, 0 },
@@ -1409,6 +1489,7 @@ static const struct {
 	{ "limits", limits, NULL, 0 },
 	{ "cap", NULL, cap, 1 },
 	{ "threads", NULL, threads, 1 },
+	{ "churn", NULL, churn, 1 },
 	{ "many", NULL, many, 1 },
 	{ "hold", NULL, hold, 1 },
 	{ "take", NULL, take, 1 },

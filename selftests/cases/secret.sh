@@ -87,6 +87,11 @@ promise "nor by process_vm_readv" vm_readv
 promise "not pinned: vmsplice, futex, io_uring, O_DIRECT" pin /dev/ram0
 promise "not in a core dump" core
 promise "not in /proc/kcore" kcore
+modprobe zram
+echo 64M > /sys/block/zram0/disksize
+mkswap /dev/zram0 > /dev/null && swapon /dev/zram0
+promise "not in swap" swap
+swapoff /dev/zram0
 promise "advice changes nothing" advice
 promise "mlock changes nothing" lock
 promise "not for userfaultfd" uffd
@@ -101,6 +106,7 @@ promise "zeroes at first touch" zero
 promise "fork shares" share
 promise "exec drops" exec
 promise "threads that touch a page at once" threads "$(often 20 1000)"
+promise "mappings that come and go" churn "$(often 300 30000)"
 check "nothing is left of all that" is in_use_bytes "$begin"
 
 for name in mem trace vm_readv "pin /dev/ram0" core kcore advice lock uffd protect errnos remap alias partial \
@@ -179,7 +185,10 @@ check "nobody is killed for it" grep -qx "oom_kill 0" $group/memory.events
 check "having got less than that" \
 	[ "$(awk '{ print $1 + 0 }' /tmp/taken)" -lt $((4194304 / page)) ]
 check "and gives it back ($(charged))" [ "$(charged)" -lt 2000000 ]
-rmdir $group
+hold_secret 64 in_group
+echo "$pid" > /sys/fs/cgroup/cgroup.procs
+check "a group can go while its charges stay" rmdir $group
+let_go
 umount /sys/fs/cgroup
 
 # --- many ------------------------------------------------------------------------------------------------------

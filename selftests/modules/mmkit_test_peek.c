@@ -13,7 +13,6 @@
  */
 #include <linux/debugfs.h>
 #include <linux/mm.h>
-#include <linux/mutex.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/seq_file.h>
@@ -24,7 +23,6 @@
 
 #include "test.h"
 
-static DEFINE_MUTEX(lock);
 static unsigned long shown;
 static struct dentry *file;
 
@@ -88,34 +86,32 @@ static ssize_t peek_write(struct file *filp, const char __user *from, size_t len
 		return -EINVAL;
 	if (!pfn || !pfn_valid(pfn))
 		return -ENXIO;
-	mutex_lock(&lock);
-	shown = pfn;
-	mutex_unlock(&lock);
+	WRITE_ONCE(shown, pfn);
 	return len;
 }
 
 static int peek_show(struct seq_file *m, void *unused)
 {
+	unsigned long pfn = READ_ONCE(shown);
 	unsigned int i, nonzero = 0;
 	u8 byte, first[64];
 	struct page *page;
+	bool direct;
 	u8 *local;
 
-	mutex_lock(&lock);
-	page = shown ? pfn_to_page(shown) : NULL;
-	if (page) {
-		local = mmkit_unmapped_map_local(page);
-		if (local) {
-			for (i = 0; i < PAGE_SIZE; i++)
-				nonzero += !!local[i];
-			memcpy(first, local, sizeof(first));
-			mmkit_unmapped_unmap_local(local);
-			seq_printf(m, "pfn %lu\ndirect %s\nnonzero %u\nfirst %*phN\n", shown,
-				   copy_from_kernel_nofault(&byte, page_address(page), 1) ? "no" : "yes",
-				   nonzero, (int)sizeof(first), first);
-		}
-	}
-	mutex_unlock(&lock);
+	if (!pfn)
+		return 0;
+	page = pfn_to_page(pfn);
+	direct = !copy_from_kernel_nofault(&byte, page_address(page), 1);
+	local = mmkit_unmapped_map_local(page);
+	if (!local)
+		return -EBUSY;
+	for (i = 0; i < PAGE_SIZE; i++)
+		nonzero += !!local[i];
+	memcpy(first, local, sizeof(first));
+	mmkit_unmapped_unmap_local(local);
+	seq_printf(m, "pfn %lu\ndirect %s\nnonzero %u\nfirst %*phN\n", pfn, direct ? "yes" : "no",
+		   nonzero, (int)sizeof(first), first);
 	return 0;
 }
 
