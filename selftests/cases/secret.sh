@@ -91,7 +91,6 @@ modprobe zram
 echo 64M > /sys/block/zram0/disksize
 mkswap /dev/zram0 > /dev/null && swapon /dev/zram0
 promise "not in swap" swap
-swapoff /dev/zram0
 promise "advice changes nothing" advice
 promise "mlock changes nothing" lock
 promise "not for userfaultfd" uffd
@@ -106,14 +105,15 @@ promise "zeroes at first touch" zero
 promise "fork shares" share
 promise "exec drops" exec
 promise "threads that touch a page at once" threads "$(often 20 1000)"
-promise "mappings that come and go" churn "$(often 300 30000)"
+promise "mappings that come and go" churn "$(often 2000 30000)"
 check "nothing is left of all that" is in_use_bytes "$begin"
 
-for name in mem trace vm_readv "pin /dev/ram0" core kcore advice lock uffd protect errnos remap alias partial \
-	zero exec "threads 1"; do
+for name in mem trace vm_readv "pin /dev/ram0" core kcore swap advice lock uffd protect errnos remap alias \
+	partial zero exec "threads 1"; do
 	check "shared memory of a file fails: $name" faulted $name
 done
 rm /tmp/shared
+swapoff /dev/zram0
 
 # --- the page itself -----------------------------------------------------------------------------------
 
