@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# vm: timeout=120
+# vm: timeout=240
 # What /dev/mmkit_secret promises, put to the test by a program (secret.c) and, where no program can
 # see, by a module that looks at the page itself.
 . /mmkit/lib.sh
@@ -104,8 +104,8 @@ promise "what is partly unmapped" partial
 promise "zeroes at first touch" zero
 promise "fork shares" share
 promise "exec drops" exec
-promise "threads that touch a page at once" threads "$(often 20 1000)"
-promise "mappings that come and go" churn "$(often 2000 30000)"
+promise "threads that touch a page at once" threads "$(often 20 200)"
+promise "mappings that come and go" churn "$(often 2000 10000)"
 check "nothing is left of all that" is in_use_bytes "$begin"
 
 for name in mem trace vm_readv "pin /dev/ram0" core kcore swap advice lock uffd protect errnos remap alias \
@@ -193,7 +193,7 @@ umount /sys/fs/cgroup
 
 # --- many ------------------------------------------------------------------------------------------------------
 
-promise "processes that come and go" many "$(often 400 20000)"
+promise "processes that come and go" many "$(often 400 4000)"
 check "nothing is left of them" is in_use_bytes "$begin"
 check "nor of secret memory" is secret_bytes 0
 check "nothing is in quarantine" is quarantined_bytes 0
