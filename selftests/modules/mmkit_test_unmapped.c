@@ -5,6 +5,7 @@
  * Pages that a command holds stay held until another one drops them, or the
  * module is unloaded. See "commands" at the end for all of them.
  */
+#include <linux/bitmap.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -13,6 +14,7 @@
 #include <linux/interrupt.h>
 #include <linux/irq_work.h>
 #include <linux/list.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -136,12 +138,51 @@ static bool is_disowned(struct page *page)
 }
 
 #ifdef CONFIG_X86_64
-/* The entry of the direct map is whole, whether the page is absent or not. */
-static bool is_whole(struct page *page)
+static unsigned long *was_whole;	/* bit a block of memory, as it was at the first command */
+static unsigned long nr_blocks;
+
+/* The entry of the direct map is whole, whether what it maps is absent or not. */
+static bool is_whole(unsigned long block)
 {
+	struct page *page = pfn_to_online_page(block << BLOCK_ORDER);
 	unsigned int level;
 
-	return lookup_address((unsigned long)page_address(page), &level) && level >= PG_LEVEL_2M;
+	return page && lookup_address((unsigned long)page_address(page), &level) &&
+	       level >= PG_LEVEL_2M;
+}
+
+static int remember_whole(void)
+{
+	unsigned long block;
+	int nid;
+
+	if (was_whole)
+		return 0;
+	for_each_online_node(nid)
+		nr_blocks = max(nr_blocks, node_end_pfn(nid) >> BLOCK_ORDER);
+	was_whole = bitmap_zalloc(nr_blocks, GFP_KERNEL);
+	if (!was_whole)
+		return -ENOMEM;
+	for (block = 0; block < nr_blocks; block++)
+		__assign_bit(block, was_whole, is_whole(block));
+	pr_info("# %u of %lu blocks are whole\n", bitmap_weight(was_whole, nr_blocks), nr_blocks);
+	return 0;
+}
+
+static void forget_whole(void)
+{
+	bitmap_free(was_whole);
+	was_whole = NULL;
+}
+
+/* Entries of the direct map that were broken up. */
+static unsigned long broken(void)
+{
+	unsigned long block, count = 0;
+
+	for_each_set_bit(block, was_whole, nr_blocks)
+		count += !is_whole(block);
+	return count;
 }
 
 static unsigned long splits(void)
@@ -158,9 +199,18 @@ static unsigned long splits(void)
 }
 #else
 /* The direct map of arm64 is in pages to begin with, and nobody counts. */
-static bool is_whole(struct page *page)
+static int remember_whole(void)
 {
-	return true;
+	return 0;
+}
+
+static void forget_whole(void)
+{
+}
+
+static unsigned long broken(void)
+{
+	return 0;
 }
 
 static unsigned long splits(void)
@@ -344,7 +394,7 @@ static int back(const long *arg)
 	TEST(!list_empty(&dropped) && !bad_in(&dropped, is_present),
 	     "every page that was dropped is in the direct map again");
 	TEST(!bad_in(&dropped, is_disowned), "and is not marked");
-	TEST(!bad_in(&dropped, is_whole), "and no entry of the direct map was broken up");
+	TEST(!broken(), "and no entry of the direct map was broken up");
 	return 0;
 }
 
@@ -426,7 +476,7 @@ static void every_order(gfp_t gfp)
 {
 	struct page *pages[BLOCK_ORDER + 1];
 	unsigned int order, other;
-	unsigned long missing = 0, aligned = 0, own = 0, absent = 0, whole = 0, shared = 0;
+	unsigned long missing = 0, aligned = 0, own = 0, absent = 0, shared = 0;
 	unsigned long zero = 0, write = 0, filled = 0;
 
 	for (order = 0; order <= BLOCK_ORDER; order++) {
@@ -440,13 +490,13 @@ static void every_order(gfp_t gfp)
 		aligned += !IS_ALIGNED(page_to_pfn(pages[order]), 1UL << order);
 		own += bad_pages(pages[order], order, is_own);
 		absent += bad_pages(pages[order], order, is_absent);
-		whole += bad_pages(pages[order], order, is_whole);
 		write += bad_pages(pages[order], order, page_fill);
 		for (other = 0; other < order; other++) {
 			if (pages[other])
 				shared += overlap(pages[order], order, pages[other], other);
 		}
 	}
+	TEST(!broken(), "no entry of the direct map is broken up");
 	for (order = 0; order <= BLOCK_ORDER; order++) {
 		if (!pages[order])
 			continue;
@@ -458,7 +508,6 @@ static void every_order(gfp_t gfp)
 	TEST(!shared && !filled, "no page is part of two");
 	TEST(!own, "every page has one reference and is marked");
 	TEST(!absent, "no page is in the direct map");
-	TEST(!whole, "and no entry of the direct map was broken up");
 	TEST(!write, "every page can be written");
 	if (gfp & __GFP_ZERO)
 		TEST(!zero, "every page that was asked to be zero is");
@@ -479,6 +528,7 @@ static void every_page(void)
 	TEST(i == nr, "two blocks can be had page by page");
 	TEST(!bad_in(&held, is_filled), "and no page twice");
 	TEST(!bad_in(&held, is_absent) && !bad_in(&held, is_own), "all absent, all marked");
+	TEST(!broken(), "and no entry of the direct map is broken up");
 	TEST(value_of("in_use_bytes") == nr * PAGE_SIZE, "in_use_bytes counts them");
 	drop(true);
 	TEST(value_of("in_use_bytes") == 0, "and counts them out");
@@ -1151,6 +1201,8 @@ static int run_set(const char *text, const struct kernel_param *kp)
 	char name[16];
 	unsigned int i;
 
+	if (remember_whole())
+		return -ENOMEM;
 	if (sscanf(text, "%15s %ld %ld %ld %ld", name, &arg[0], &arg[1], &arg[2], &arg[3]) < 1)
 		return -EINVAL;
 	for (i = 0; i < ARRAY_SIZE(commands); i++) {
@@ -1181,5 +1233,6 @@ static void __exit test_exit(void)
 	defragment(NULL);
 	drop(true);
 	forget_dropped();
+	forget_whole();
 }
 module_exit(test_exit);
