@@ -82,7 +82,7 @@ um_do look
 um_do drop
 check "what is free goes back" um_empty
 um_do back
-check "the fuse is whole" grep -qx ok $um/state
+check "the fuse is whole" um_whole
 um_unload
 after=$(free_kb)
 check "memory is back ($before kB free before, $after kB after)" [ "$after" -gt $((before - 2048)) ]

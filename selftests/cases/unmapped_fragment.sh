@@ -27,7 +27,7 @@ um_do drop
 check "all of it can be given back" um_empty
 um_do defragment
 check "no block is left" [ "$(um_value blocks)" = 0 ]
-check "the fuse is whole" grep -qx ok $um/state
+check "the fuse is whole" um_whole
 um_do hold 600
 um_do fill
 um_do look

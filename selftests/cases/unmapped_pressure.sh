@@ -58,5 +58,5 @@ check "what is in use stays in use again" [ "$(um_value in_use_bytes)" = $in_use
 um_do look
 um_do hold 100
 um_do drop
-check "the fuse is whole" grep -qx ok $um/state
+check "the fuse is whole" um_whole
 um_unload

@@ -56,5 +56,5 @@ check "no block is left" [ "$(um_value blocks)" = 0 ]
 check "nothing is kept back" [ "$(um_value quarantined_bytes)" = 0 ]
 after=$(free_kb)
 check "memory is back ($before kB free before, $after kB after)" [ "$after" -gt $((before - 4096)) ]
-check "the fuse is whole" grep -qx ok $um/state
+check "the fuse is whole" um_whole
 unload mmkit_unmapped mmkit

@@ -9,6 +9,7 @@
 #   um_do COMMAND [NUMBER...]     lets the test module do something, states its results
 #   um_empty                      gives all free blocks back; nothing is cached then
 #   um_refuses FILE WORD ERROR    writing WORD fails with ERROR (strerror) and changes nothing
+#   um_whole                      its fuse is whole
 #   vmstat KEY                    a number of /proc/vmstat; 0 where the kernel does not count it
 #   mem_free_kb                   free memory, as it is: nothing is dropped for it
 
@@ -71,6 +72,8 @@ um_refuses()
 	esac
 	[ "$(cat "$um/"*_bytes $um/blocks)" = "$before" ] || fail "$file: \"$word\" changes something"
 }
+
+um_whole() { ! grep '^blown' $um/state; }
 
 vmstat() { awk -v key="$1" '$1 == key { n = $2 } END { print n + 0 }' /proc/vmstat; }
 

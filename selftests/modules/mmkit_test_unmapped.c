@@ -266,17 +266,17 @@ static long long value_of(const char *name)
 	return value;
 }
 
-static bool says_ok(void)
+static bool says_blown(void)
 {
 	struct file *file = file_of("state", O_RDONLY);
-	char text[4] = "";
+	char text[8] = "";
 	loff_t pos = 0;
 
 	if (IS_ERR(file))
 		return false;
-	kernel_read(file, text, 2, &pos);
+	kernel_read(file, text, 5, &pos);
 	filp_close(file, NULL);
-	return !strcmp(text, "ok");
+	return !strcmp(text, "blown");
 }
 
 static bool drain(void)
@@ -939,6 +939,9 @@ static int atomic(const long *arg)
 			return -ENOMEM;
 		list_add(&chunk->link, &room);
 	}
+	/* A page that is just being scrubbed is not to be had. */
+	for (i = 0; i < 100 && value_of("cached_bytes") < BLOCK_PAGES * PAGE_SIZE; i++)
+		msleep(20);
 	got = 0;
 	list_for_each_entry_safe(chunk, next, &room, link) {
 		chunk->page = alloc_locked(GFP_ATOMIC, 0);
@@ -978,9 +981,9 @@ static bool waits_for_fuse(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < 100 && says_ok(); i++)
+	for (i = 0; i < 100 && !says_blown(); i++)
 		msleep(20);
-	return !says_ok();
+	return says_blown();
 }
 
 static void abuse_double(struct page *own)
