@@ -12,7 +12,7 @@ x86=$([ "$(uname -m)" = x86_64 ] && echo yes)
 watch() {
 	local vmalloc
 	um_do space
-	vmalloc=$(case_dmesg | sed -n 's/.*mmkit_test_unmapped: vmalloc at //p' | tail -n 1)
+	vmalloc=$(sed -n 's/vmalloc at //p' $um_run)
 	echo "p:um_all flush_tlb_all" >> $tracing/kprobe_events &&
 		echo "p:um_range flush_tlb_kernel_range start=%di:x64 end=%si:x64" >> $tracing/kprobe_events &&
 		echo "start < $vmalloc" > $tracing/events/kprobes/um_range/filter &&

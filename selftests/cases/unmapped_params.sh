@@ -90,7 +90,7 @@ um_do hold 10
 check "the cache cannot go while its user is there" sh -c '! rmmod mmkit_unmapped 2>/dev/null'
 um_do drop
 um_do leak
-pfn=$(case_dmesg | sed -n 's/.*mmkit_test_unmapped: left behind //p')
+pfn=$(sed -n 's/left behind //p' $um_run)
 unload mmkit_test_unmapped
 check "one page is out" [ "$(um_value in_use_bytes)" = $page ]
 rmmod mmkit_unmapped 2> /tmp/said

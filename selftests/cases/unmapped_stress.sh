@@ -36,7 +36,7 @@ unload mmkit_test_unmapped_stress
 um_empty
 free_kb > /dev/null
 before=$(free_kb)
-load mmkit_test_unmapped_stress ops=$(often 30000 2000000)
+load mmkit_test_unmapped_stress ops=$(often 20000 2000000)
 # To load and to unload a module splits the direct map by itself.
 splits=$(vmstat direct_map_level2_splits)
 meddle > /tmp/meddle

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The cache of unmapped pages, as one of its users. What to do is written, as
- * words and numbers, to the parameter "run"; what came of it is said in the log.
+ * words and numbers, to the parameter "run"; what came of it is read from there.
  * Pages that a command holds stay held until another one drops them, or the
  * module is unloaded. See "commands" at the end for all of them.
  */
@@ -35,6 +35,28 @@
 #define BLOCK_PAGES	(1UL << BLOCK_ORDER)
 #define PAGE_WORDS	(PAGE_SIZE / sizeof(u64))
 #define SECRET		0x5ec4e75ec4e75ec4ULL
+
+/* What the last command had to say, for who reads "run", and for the log. */
+static char said[PAGE_SIZE - 256];
+static size_t said_len;
+
+static __printf(1, 2) void say(const char *format, ...)
+{
+	char line[160];
+	va_list args;
+
+	va_start(args, format);
+	vscnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	pr_info("%s", line);
+	if (said_len + strlen(line) < sizeof(said))
+		said_len += scnprintf(said + said_len, sizeof(said) - said_len, "%s", line);
+	else
+		pr_err("not ok - too much was said\n");
+}
+
+#undef TEST
+#define TEST(cond, text) say("%s - %s\n", (cond) ? "ok" : "not ok", text)
 
 /* What is held, and what was held last. */
 struct chunk {
@@ -165,7 +187,7 @@ static int remember_whole(void)
 		return -ENOMEM;
 	for (block = 0; block < nr_blocks; block++)
 		__assign_bit(block, was_whole, is_whole(block));
-	pr_info("# %u of %lu blocks are whole\n", bitmap_weight(was_whole, nr_blocks), nr_blocks);
+	say("# %u of %lu blocks are whole\n", bitmap_weight(was_whole, nr_blocks), nr_blocks);
 	return 0;
 }
 
@@ -366,7 +388,7 @@ static int hold(const long *arg)
 			return -EIO;
 		}
 	}
-	pr_info("# %ld of %ld chunks of order %u\n", i, arg[0], order);
+	say("# %ld of %ld chunks of order %u\n", i, arg[0], order);
 	if (i < arg[0])
 		return -ENOMEM;
 	return 0;
@@ -405,7 +427,7 @@ static int where(const long *arg)
 	list_for_each_entry(chunk, &held, link) {
 		unsigned long start = (unsigned long)page_address(chunk->page);
 
-		pr_info("at 0x%lx-0x%lx first 0x%llx\n", start, start + (PAGE_SIZE << chunk->order),
+		say("at 0x%lx-0x%lx first 0x%llx\n", start, start + (PAGE_SIZE << chunk->order),
 			word_of(chunk->page, 0));
 	}
 	return 0;
@@ -450,7 +472,7 @@ static int leak(const long *arg)
 	if (!page)
 		return -ENOMEM;
 	page_fill(page);
-	pr_info("left behind %lu\n", page_to_pfn(page));
+	say("left behind %lu\n", page_to_pfn(page));
 	return 0;
 }
 
@@ -593,7 +615,7 @@ static void secrets(unsigned int order, unsigned int wait_ms)
 	mmkit_unmapped_free(page, order);
 	msleep(wait_ms);
 	left = take_back(page, order);
-	pr_info("# order %u, %u ms later: %lu pages did not come back\n", order, wait_ms, left);
+	say("# order %u, %u ms later: %lu pages did not come back\n", order, wait_ms, left);
 	TEST(!left, "pages that were freed come back");
 	TEST(!bad_in(&held, is_forgotten), "without what their last owner wrote");
 	drop(false);
@@ -759,7 +781,7 @@ static void visited(const char *who, bool (*go)(struct visit *v), struct visit *
 		mmkit_unmapped_unmap_local(words);
 	}
 	timer_delete_sync(&visit_timer);
-	pr_info("# %s: came %d, saw its page %d, hardirq %d, softirq %d\n", who, came, v->right,
+	say("# %s: came %d, saw its page %d, hardirq %d, softirq %d\n", who, came, v->right,
 		v->in_hardirq, v->in_softirq);
 	TEST(came && (hardirq ? v->in_hardirq : v->in_softirq), "an interrupt comes");
 	TEST(v->right && v->addr && v->addr != words, "maps another page elsewhere, sees that page");
@@ -952,7 +974,7 @@ static int atomic(const long *arg)
 	}
 	list_for_each_entry_safe(chunk, next, &room, link)
 		kfree(chunk);
-	pr_info("# %lu pages of a block of %lu\n", got, BLOCK_PAGES);
+	say("# %lu pages of a block of %lu\n", got, BLOCK_PAGES);
 	TEST(got == BLOCK_PAGES, "all that is cached can be had, and no more");
 	TEST(!bad_in(&held, page_fill) && !bad_in(&held, is_filled), "each page once");
 	/* Half of them go back from where they were taken. */
@@ -969,7 +991,7 @@ static int atomic(const long *arg)
 	init_irq_work(&in.work, alloc_in_irq);
 	irq_work_queue(&in.work);
 	irq_work_sync(&in.work);
-	pr_info("# %lu of %lu chunks had in an interrupt\n", in.got, in.rounds);
+	say("# %lu of %lu chunks had in an interrupt\n", in.got, in.rounds);
 	TEST(in.done && in.in_hardirq && in.got == in.rounds && in.right,
 	     "an interrupt gets pages, uses them, and gives them back");
 	return 0;
@@ -1074,7 +1096,7 @@ static int abuse(const long *arg)
 		return -ENOMEM;
 	fill(NULL);
 	in_use = value_of("in_use_bytes");
-	pr_info("# %s\n", abuses[arg[0]].name);
+	say("# %s\n", abuses[arg[0]].name);
 	abuses[arg[0]].abuse(list_first_entry(&held, struct chunk, link)->page);
 	TEST(waits_for_fuse(), "the fuse blows");
 	TEST(value_of("in_use_bytes") == in_use, "nothing counts as given back");
@@ -1115,7 +1137,7 @@ static int fragment(const long *arg)
 		list_del(&page->lru);
 		__free_page(page);
 	}
-	pr_info("# %lu pages taken, %lu of them given back\n", taken, left);
+	say("# %lu pages taken, %lu of them given back\n", taken, left);
 	return taken > 1000 ? 0 : -ENOMEM;
 }
 
@@ -1141,7 +1163,7 @@ static int blocks(const long *arg)
 		if (!page || keep(page, BLOCK_ORDER))
 			break;
 	}
-	pr_info("# %ld blocks\n", i);
+	say("# %ld blocks\n", i);
 	TEST(i < arg[0], "large pieces are used up");
 	return 0;
 }
@@ -1166,7 +1188,7 @@ static int hits(const long *arg)
 /* Where the direct map is over. */
 static int space(const long *arg)
 {
-	pr_info("vmalloc at 0x%lx\n", (unsigned long)VMALLOC_START);
+	say("vmalloc at 0x%lx\n", (unsigned long)VMALLOC_START);
 	return 0;
 }
 
@@ -1204,6 +1226,8 @@ static int run_set(const char *text, const struct kernel_param *kp)
 	char name[16];
 	unsigned int i;
 
+	said_len = 0;
+	said[0] = '\0';
 	if (remember_whole())
 		return -ENOMEM;
 	if (sscanf(text, "%15s %ld %ld %ld %ld", name, &arg[0], &arg[1], &arg[2], &arg[3]) < 1)
@@ -1215,9 +1239,14 @@ static int run_set(const char *text, const struct kernel_param *kp)
 	return -EINVAL;
 }
 
-static const struct kernel_param_ops run_ops = { .set = run_set };
-module_param_cb(run, &run_ops, NULL, 0200);
-MODULE_PARM_DESC(run, "what to do now");
+static int run_get(char *buffer, const struct kernel_param *kp)
+{
+	return scnprintf(buffer, PAGE_SIZE, "%s", said);
+}
+
+static const struct kernel_param_ops run_ops = { .set = run_set, .get = run_get };
+module_param_cb(run, &run_ops, NULL, 0600);
+MODULE_PARM_DESC(run, "what to do now; what came of it");
 
 static int __init test_init(void)
 {
