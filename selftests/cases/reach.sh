@@ -5,11 +5,13 @@
 # vm: kernels=7.2 arch=amd64 append="movablecore=256M nokaslr" timeout=120
 . /mmkit/lib.sh
 . /mmkit/suite.sh
+. /mmkit/unmapped.sh
 
 witness=/sys/kernel/debug/mmkit_witness
 
-# Entered only when an invariant is broken. The fuse itself is blown by a test module.
-not_on_demand="mmkit_allocprof:disarm"
+# Entered only when an invariant is broken, or when the machine goes down. The fuse itself is blown by a
+# test module.
+not_on_demand="mmkit_allocprof:disarm mmkit_unmapped:on_reboot"
 
 read_all() {
 	local file
@@ -53,18 +55,55 @@ watch() {
 	[ ! -e /mmkit/callbacks ] || grep "^$1:" /mmkit/callbacks
 }
 
-# So few sites that tags run low, which calls for the worker that makes more.
-load mmkit
-load mmkit_test_witness
-: > /tmp/watched
-for module in mmkit mmkit_allocprof; do
-	_is_loaded $module || load $module verify=1 max_sites=256
-	for name in $(watch $module | sort -u); do
+watch_all() {
+	local name
+	for name in $(watch $1 | sort -u); do
 		grep -qx $name /tmp/watched && continue
 		echo $name >> /tmp/watched
 		echo $name > $witness || fail "$name cannot be watched"
 	done
-done
+}
+
+# Everything that the cache of unmapped pages can be told, and told of.
+use_unmapped() {
+	local file
+	um_do local
+	um_do borrowed
+	um_do hold 3
+	echo 1 > $um/prefill
+	echo 1 > $um/drain
+	for file in max_cached_bytes secret_max_bytes; do
+		cat $um/$file > /tmp/value
+		cat /tmp/value > $um/$file
+	done
+	echo 2 > $um/prefill
+	echo 2 > /proc/sys/vm/drop_caches
+	/mmkit/bin/secret share > /tmp/share || fail "secret memory is not shared"
+	# Refused, because pages are out.
+	echo disk 2> /dev/null > /sys/power/state
+	# Somebody has to be killed for it; the cache is asked first.
+	hold anon 4
+	echo 1000 > /proc/$holder/oom_score_adj
+	echo f > /proc/sysrq-trigger
+	wait $holder
+	expect_dmesg 'kworker.* invoked oom-killer|Out of memory: Killed'
+	um_do drop
+}
+
+# So few sites that tags run low, which calls for the worker that makes more.
+load mmkit
+load mmkit_test_witness
+: > /tmp/watched
+watch_all mmkit
+load mmkit_allocprof verify=1 max_sites=256
+watch_all mmkit_allocprof
+# Some of what it needs of the kernel it calls when it is loaded.
+load mmkit_unmapped
+watch_all no_callbacks_yet
+unload mmkit_unmapped
+load mmkit_unmapped
+watch_all mmkit_unmapped
+load mmkit_test_unmapped
 
 # Redirects count from here on.
 echo 0 > $prof_sysfs/enabled
@@ -79,6 +118,7 @@ try mmkit_test_fuse
 expect_dmesg 'mmkit: fuse of test has blown'
 try mmkit_test_alloc events=400
 migrate
+use_unmapped
 check "a block of memory goes and comes" replug
 read_all
 cat $witness > /tmp/seen
@@ -119,4 +159,4 @@ if [ -e /mmkit/callbacks ]; then
 fi
 check "memo and unwinder agree on $(prof_stat verified) events" \
 	[ "$(cat $prof_sysfs/verify_mismatches)" = 0 ]
-unload mmkit_test_witness mmkit_allocprof mmkit
+unload mmkit_test_unmapped mmkit_test_witness mmkit_unmapped mmkit_allocprof mmkit

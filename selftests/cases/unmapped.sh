@@ -29,6 +29,7 @@ splits=$(vmstat direct_map_level2_splits)
 
 um_do api
 um_do contents
+um_do borrowed
 um_do local
 um_do api
 check "the table adds up" table_adds_up
@@ -49,7 +50,7 @@ refills=$(um_stat refills)
 um_do atomic
 check "no block came while nobody could wait" [ "$(um_stat refills)" = $refills ]
 um_do "hold 3 2"
-check "the table adds up with pages out" table_adds_up
+check "the table adds up with pages out" wait_for 5 table_adds_up
 um_do drop
 
 # --- pages that are known to be zero are not zeroed again ---

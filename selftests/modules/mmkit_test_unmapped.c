@@ -662,6 +662,51 @@ static int contents(const long *arg)
 	return 0;
 }
 
+/* A chunk is freed while somebody else refers to page @idx of it. */
+static void borrow(unsigned int order, unsigned int idx)
+{
+	struct page *page = mmkit_unmapped_alloc(GFP_KERNEL, order), *borrowed = page + idx;
+	unsigned int i, again = 0;
+	struct chunk *chunk;
+
+	if (!page) {
+		TEST(false, "a chunk to borrow from can be had");
+		return;
+	}
+	bad_pages(page, order, page_fill);
+	get_page(borrowed);
+	mmkit_unmapped_free(page, order);
+	TEST(value_of("in_use_bytes") == 0 && value_of("quarantined_bytes") == PAGE_SIZE << order,
+	     "what somebody refers to is kept back when it is freed");
+	for (i = 0; i < 2 * BLOCK_PAGES; i++) {
+		struct page *other = mmkit_unmapped_alloc(GFP_KERNEL, 0);
+
+		if (!other || keep(other, 0))
+			break;
+	}
+	list_for_each_entry(chunk, &held, link)
+		again += overlap(page, order, chunk->page, 0);
+	drop(false);
+	TEST(drain() && value_of("blocks") == 1 && is_absent(borrowed) && is_filled(borrowed),
+	     "it stays what it was, where it was");
+	TEST(!again, "and is not handed out");
+	put_page(borrowed);
+	for (i = 0; i < 100 && value_of("quarantined_bytes"); i++)
+		msleep(50);
+	TEST(value_of("quarantined_bytes") == 0, "it is free soon after nobody does any more");
+	TEST(!take_back(page, order) && !bad_in(&held, is_forgotten),
+	     "comes back, and has been scrubbed");
+	drop(false);
+}
+
+static int borrowed(const long *arg)
+{
+	drain();
+	borrow(0, 0);
+	borrow(3, 5);
+	return 0;
+}
+
 /* --- local mappings ---------------------------------------------------- */
 
 /* Somebody who interrupts: maps a page of its own, looks, writes, and unmaps. */
@@ -1197,21 +1242,23 @@ static int space(const long *arg)
 static const struct {
 	const char *name;
 	int (*run)(const long *arg);
+	bool alone;			/* nothing may be held */
 } commands[] = {
-	{ "api", api },			/* every promise that a header can make */
-	{ "contents", contents },	/* scrubbed, kept, zeroed */
-	{ "local", local },		/* local mappings, from everywhere */
-	{ "dry", dry },			/* nothing is cached, who may not sleep asks */
-	{ "atomic", atomic },		/* one block is cached, who may not sleep asks */
-	{ "abuse", abuse },		/* N: the wrong call number N */
+	{ "api", api, true },		/* every promise that a header can make */
+	{ "contents", contents, true },	/* scrubbed, kept, zeroed */
+	{ "borrowed", borrowed, true },	/* freed while somebody has a reference */
+	{ "local", local, true },	/* local mappings, from everywhere */
+	{ "dry", dry, true },		/* nothing is cached, who may not sleep asks */
+	{ "atomic", atomic, true },	/* one block is cached, who may not sleep asks */
+	{ "abuse", abuse, true },	/* N: the wrong call number N */
 	{ "hold", hold },		/* N ORDER KIND NODE+1: hold N chunks */
 	{ "fill", fill },		/* what is held */
 	{ "look", look },		/* at what is held, and filled */
 	{ "where", where },		/* what is held lies */
 	{ "drop", do_drop },		/* what is held; 1: without scrubbing */
 	{ "back", back },		/* is what was dropped, in the direct map? */
-	{ "within", within },		/* START END ORDER: hold a chunk of that range of pfns */
-	{ "leak", leak },		/* a page, said in the log */
+	{ "within", within, true },	/* START END ORDER: hold a chunk of that range of pfns */
+	{ "leak", leak },		/* a page, and tell which */
 	{ "adopt", adopt },		/* PFN: give back what was leaked */
 	{ "fragment", fragment },	/* all memory */
 	{ "defragment", defragment },
@@ -1233,8 +1280,11 @@ static int run_set(const char *text, const struct kernel_param *kp)
 	if (sscanf(text, "%15s %ld %ld %ld %ld", name, &arg[0], &arg[1], &arg[2], &arg[3]) < 1)
 		return -EINVAL;
 	for (i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (!strcmp(name, commands[i].name))
-			return commands[i].run(arg);
+		if (strcmp(name, commands[i].name))
+			continue;
+		if (commands[i].alone && !list_empty(&held))
+			return -EBUSY;
+		return commands[i].run(arg);
 	}
 	return -EINVAL;
 }
