@@ -6,6 +6,7 @@
 . /mmkit/lib.sh
 
 prof=/sys/kernel/mmkit/allocprof
+unmapped=/sys/kernel/mmkit/unmapped
 lockdown=/sys/kernel/security/lockdown
 mount -t securityfs security /sys/kernel/security 2>/dev/null
 
@@ -20,7 +21,7 @@ dmesg_lacks() { ! dmesg_says "$1"; }
 read_all()
 {
 	local file count=0
-	for file in $(find /sys/kernel/mmkit /sys/kernel/debug/mmkit -type f); do
+	for file in $(find /sys/kernel/mmkit /sys/kernel/debug/mmkit -type f -perm -400); do
 		cat "$file" > /tmp/content 2> /tmp/error || { echo "$file: $(cat /tmp/error)"; return 1; }
 		count=$((count + 1))
 	done
@@ -29,10 +30,18 @@ read_all()
 		[ -e $prof/tracked_bytes ] && [ $count -ge 16 ]
 }
 
-# unload_by_name TEXT: both modules are taken away by the name of one.
+# The cache takes memory out of the direct map and gives it back.
+cache_works()
+{
+	echo 1 > $unmapped/prefill && [ "$(cat $unmapped/blocks)" = 1 ] &&
+		echo 1 > $unmapped/drain && [ "$(cat $unmapped/blocks)" = 0 ] && [ -c /dev/mmkit_secret ]
+}
+
+# unload_by_name: what is loaded is taken away by name, mmkit with the last.
 unload_by_name()
 {
-	check "modprobe -r mmkit_allocprof" modprobe -r mmkit_allocprof
+	check "modprobe -r mmkit_unmapped mmkit_allocprof" modprobe -r mmkit_unmapped mmkit_allocprof
+	check "mmkit_unmapped is gone" not_loaded mmkit_unmapped
 	check "mmkit_allocprof is gone" not_loaded mmkit_allocprof
 	check "mmkit went with it" not_loaded mmkit
 }

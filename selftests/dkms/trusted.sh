@@ -16,18 +16,22 @@ check "the kernel has taken the key" sh -c "dmesg | grep \"Loaded X.509 cert 'DK
 
 refused "unsigned" "Loading of unsigned module is rejected" insmod $unsigned
 check "modprobe mmkit_allocprof" modprobe mmkit_allocprof
+check "modprobe mmkit_unmapped" modprobe mmkit_unmapped
 check "mmkit came with it" loaded mmkit
 check "the signature was good" dmesg_lacks "module verification failed"
 check "the kernel is not tainted by an unsigned module" \
 	sh -c '[ $(($(cat /proc/sys/kernel/tainted) >> 13 & 1)) = 0 ]'
 check "every file can be read" read_all
 check "it counts" [ "$(cat $prof/tracked_bytes)" -gt 0 ]
+check "pages leave the direct map" cache_works
 check "enabled can be written" sh -c "echo 0 > $prof/enabled && echo 1 > $prof/enabled"
 check "nothing of it was locked down" dmesg_lacks "Lockdown: cat"
 unload_by_name
 
 check "confidentiality, from here on" sh -c "echo confidentiality > $lockdown && grep -F '[confidentiality]' $lockdown"
 check "confidentiality: modprobe mmkit_allocprof" modprobe mmkit_allocprof
+check "confidentiality: modprobe mmkit_unmapped" modprobe mmkit_unmapped
+check "confidentiality: pages leave the direct map" cache_works
 check "confidentiality: every file can be read" read_all
 check "confidentiality: it counts" [ "$(cat $prof/tracked_bytes)" -gt 0 ]
 check "confidentiality: enabled can be written" sh -c "echo 0 > $prof/enabled && echo 1 > $prof/enabled"
