@@ -64,6 +64,29 @@ static long allocate_and_free(void)
 	return pages;
 }
 
+/*
+ * All is seen, and nothing else: the kernel can let this task free something of its
+ * own meanwhile, so a round with more is done again; one with less is the end.
+ */
+static void see_all(void)
+{
+	long pages, allocated, freed;
+	int round;
+
+	for (round = 0; round < 5; round++) {
+		allocated = atomic_long_read(&first.allocated);
+		freed = atomic_long_read(&first.freed);
+		pages = allocate_and_free();
+		allocated = atomic_long_read(&first.allocated) - allocated;
+		freed = atomic_long_read(&first.freed) - freed;
+		if (freed <= pages)
+			break;
+		pr_info("%ld pages, %ld allocated, %ld freed\n", pages, allocated, freed);
+	}
+	TEST(allocated == pages, "it sees every allocation");
+	TEST(freed == pages, "it sees every free");
+}
+
 static int __init test_init(void)
 {
 	long pages, before;
@@ -77,9 +100,7 @@ static int __init test_init(void)
 		return err;
 	TEST(mmkit_page_events_register(&first.events) == -EEXIST, "but not twice");
 
-	pages = allocate_and_free();
-	TEST(atomic_long_read(&first.allocated) == pages, "it sees every allocation");
-	TEST(atomic_long_read(&first.freed) == pages, "it sees every free");
+	see_all();
 
 	TEST(!mmkit_page_events_register(&second.events), "a second client registers");
 	before = atomic_long_read(&first.allocated);
