@@ -12,6 +12,7 @@ places() {
 }
 
 um_load
+um_do remember
 um_do hold 4 3
 um_do hold 1 $block_order
 um_do fill

@@ -160,7 +160,7 @@ static bool is_disowned(struct page *page)
 }
 
 #ifdef CONFIG_X86_64
-static unsigned long *was_whole;	/* bit a block of memory, as it was at the first command */
+static unsigned long *was_whole;	/* bit a block of memory */
 static unsigned long nr_blocks;
 
 /* The entry of the direct map is whole, whether what it maps is absent or not. */
@@ -171,40 +171,6 @@ static bool is_whole(unsigned long block)
 
 	return page && lookup_address((unsigned long)page_address(page), &level) &&
 	       level >= PG_LEVEL_2M;
-}
-
-static int remember_whole(void)
-{
-	unsigned long block;
-	int nid;
-
-	if (was_whole)
-		return 0;
-	for_each_online_node(nid)
-		nr_blocks = max(nr_blocks, node_end_pfn(nid) >> BLOCK_ORDER);
-	was_whole = bitmap_zalloc(nr_blocks, GFP_KERNEL);
-	if (!was_whole)
-		return -ENOMEM;
-	for (block = 0; block < nr_blocks; block++)
-		__assign_bit(block, was_whole, is_whole(block));
-	say("# %u of %lu blocks are whole\n", bitmap_weight(was_whole, nr_blocks), nr_blocks);
-	return 0;
-}
-
-static void forget_whole(void)
-{
-	bitmap_free(was_whole);
-	was_whole = NULL;
-}
-
-/* Entries of the direct map that were broken up. */
-static unsigned long broken(void)
-{
-	unsigned long block, count = 0;
-
-	for_each_set_bit(block, was_whole, nr_blocks)
-		count += !is_whole(block);
-	return count;
 }
 
 static unsigned long splits(void)
@@ -219,9 +185,49 @@ static unsigned long splits(void)
 	kfree(events);
 	return count;
 }
+
+static void forget_whole(void)
+{
+	bitmap_free(was_whole);
+	was_whole = NULL;
+	nr_blocks = 0;
+}
+
+static int remember(const long *arg)
+{
+	unsigned long block, count;
+	unsigned int i = 0;
+	int nid;
+
+	forget_whole();
+	/* A module that was loaded splits entries a while later, too: when its init text goes. */
+	do {
+		count = splits();
+		msleep(500);
+	} while (splits() != count && i++ < 20);
+	for_each_online_node(nid)
+		nr_blocks = max(nr_blocks, node_end_pfn(nid) >> BLOCK_ORDER);
+	was_whole = bitmap_zalloc(nr_blocks, GFP_KERNEL);
+	if (!was_whole)
+		return -ENOMEM;
+	for (block = 0; block < nr_blocks; block++)
+		__assign_bit(block, was_whole, is_whole(block));
+	say("# %u of %lu blocks are whole\n", bitmap_weight(was_whole, nr_blocks), nr_blocks);
+	return 0;
+}
+
+/* Entries of the direct map that were broken up. */
+static unsigned long broken(void)
+{
+	unsigned long block, count = 0;
+
+	for_each_set_bit(block, was_whole, nr_blocks)
+		count += !is_whole(block);
+	return count;
+}
 #else
 /* The direct map of arm64 is in pages to begin with, and nobody counts. */
-static int remember_whole(void)
+static int remember(const long *arg)
 {
 	return 0;
 }
@@ -562,11 +568,14 @@ static void every_page(void)
 static int api(const long *arg)
 {
 	static const unsigned int too_large[] = { BLOCK_ORDER + 1, BLOCK_ORDER + 2, 31, 63, ~0U };
-	unsigned long before = splits();
+	unsigned long before;
 	bool refused = true;
 	unsigned int i;
 
 	drain();
+	if (remember(NULL))
+		return -ENOMEM;
+	before = splits();
 	every_order(GFP_KERNEL);
 	every_order(GFP_KERNEL);
 	every_order(GFP_KERNEL | __GFP_ZERO);
@@ -1253,6 +1262,7 @@ static const struct {
 	{ "atomic", atomic, true },	/* one block is cached, who may not sleep asks */
 	{ "abuse", abuse, true },	/* N: the wrong call number N */
 	{ "hold", hold },		/* N ORDER KIND NODE+1: hold N chunks */
+	{ "remember", remember },	/* which entries of the direct map are whole */
 	{ "fill", fill },		/* what is held */
 	{ "look", look },		/* at what is held, and filled */
 	{ "where", where },		/* what is held lies */
@@ -1276,8 +1286,6 @@ static int run_set(const char *text, const struct kernel_param *kp)
 
 	said_len = 0;
 	said[0] = '\0';
-	if (remember_whole())
-		return -ENOMEM;
 	if (sscanf(text, "%15s %ld %ld %ld %ld", name, &arg[0], &arg[1], &arg[2], &arg[3]) < 1)
 		return -EINVAL;
 	for (i = 0; i < ARRAY_SIZE(commands); i++) {
