@@ -107,15 +107,14 @@ if [ -e /sys/devices/system/node/node1 ]; then
 fi
 
 # --- under load ---
-load mmkit_test_unmapped_stress nid=$([ -e /sys/devices/system/node/node1 ] && echo 1 || echo 0) ops=$(often 12000 200000)
+um_stress nid=$([ -e /sys/devices/system/node/node1 ] && echo 1 || echo 0) ops=$(often 12000 200000)
 went=0 stayed=0
-while [ "$(cat /sys/module/mmkit_test_unmapped_stress/parameters/running)" != 0 ]; do
+while ! um_stress_done; do
 	state $one online_kernel 2> /dev/null
 	usleep 100000
 	if state $one offline 2> /dev/null; then went=$((went + 1)); else stayed=$((stayed + 1)); fi
 done
-unload mmkit_test_unmapped_stress
-module_results mmkit_test_unmapped_stress
+um_stress_end
 check "under load it went $went times, and stayed $stayed times" [ $((went + stayed)) -gt 0 ]
 check "the fuse is whole at last" um_whole
 um_unload

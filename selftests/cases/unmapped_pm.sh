@@ -5,14 +5,6 @@
 . /mmkit/suite.sh
 . /mmkit/unmapped.sh
 
-running() {
-	cat /sys/module/mmkit_test_unmapped_stress/parameters/running
-}
-
-done_all() {
-	[ "$(running)" = 0 ]
-}
-
 um_load
 grep -qw disk /sys/power/state && [ -e /sys/power/pm_test ] ||
 	fail "this kernel does not hibernate: $(cat /sys/power/state) $(ls /sys/power | tr '\n' ' ')"
@@ -40,16 +32,15 @@ um_do drop
 echo none > /sys/power/pm_test
 
 # --- CPUs go and come ---
-load mmkit_test_unmapped_stress ops=$(often 6000 500000)
+um_stress ops=$(often 4000 500000)
 bad=0 switched=0
-while ! done_all; do
+while ! um_stress_done; do
 	for cpu in 1 2 3; do echo 0 > /sys/devices/system/cpu/cpu$cpu/online || bad=$((bad + 1)); done
 	for cpu in 3 1 2; do echo 1 > /sys/devices/system/cpu/cpu$cpu/online || bad=$((bad + 1)); done
 	switched=$((switched + 6))
 done
 check "CPUs are switched $switched times meanwhile" [ $bad -eq 0 -a $switched -gt 0 ]
-unload mmkit_test_unmapped_stress
-module_results mmkit_test_unmapped_stress
+um_stress_end
 echo 0 > /sys/devices/system/cpu/cpu2/online
 um_do local
 echo 1 > /sys/devices/system/cpu/cpu2/online

@@ -5,18 +5,10 @@
 . /mmkit/suite.sh
 . /mmkit/unmapped.sh
 
-running() {
-	cat /sys/module/mmkit_test_unmapped_stress/parameters/running
-}
-
-done_all() {
-	[ "$(running)" = 0 ]
-}
-
 # Everything that can be asked of the cache from outside; only what has no room or no memory may fail.
 meddle() {
 	local largest=$(um_value max_cached_bytes) words=0
-	while ! done_all; do
+	while ! um_stress_done; do
 		echo $((block_bytes * 2)) > $um/max_cached_bytes || echo max_cached_bytes
 		cat $um_debugfs/cache $um_debugfs/stats $um/* > /dev/null 2>&1
 		echo $largest > $um/max_cached_bytes || echo max_cached_bytes
@@ -31,22 +23,15 @@ meddle() {
 
 load mmkit
 load mmkit_unmapped
-load mmkit_test_unmapped_stress ops=100
-unload mmkit_test_unmapped_stress
 um_empty
 free_kb > /dev/null
 before=$(free_kb)
-load mmkit_test_unmapped_stress ops=$(often 20000 2000000)
-# To load and to unload a module splits the direct map by itself.
-splits=$(vmstat direct_map_level2_splits)
+um_stress ops=$(often 20000 2000000)
 meddle > /tmp/meddle
 check "the cache does what it is told meanwhile, $(cat /tmp/meddled) times" [ ! -s /tmp/meddle ]
-wait_for 10 done_all
-[ "$(um_stat fallbacks)" != 0 ] ||
-	check "nothing of the direct map was split" [ "$(vmstat direct_map_level2_splits)" = $splits ]
-check "nor does the cache say so" [ "$(um_stat fallbacks)" != 0 -o "$(um_stat splits_2m)" = 0 ]
-unload mmkit_test_unmapped_stress
-module_results mmkit_test_unmapped_stress
+um_stress_end
+check "the cache says of none that it split anything" \
+	[ "$(um_stat fallbacks)" != 0 -o "$(um_stat splits_2m)" = 0 ]
 check "nothing is in use" [ "$(um_value in_use_bytes)" = 0 ]
 echo "hits $(um_stat hits), misses $(um_stat misses), refills $(um_stat refills), scrubs $(um_stat scrubs)"
 check "some were had from the cache, some were not" \

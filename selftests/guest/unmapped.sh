@@ -7,6 +7,8 @@
 #   um_value NAME                 what a file of the cache in sysfs holds
 #   um_stat KEY                   a number of debugfs unmapped/stats
 #   um_do COMMAND [NUMBER...]     lets the test module do something, states its results
+#   um_stress [P=V...]            lets threads take and give pages back; um_stress_done says when
+#                                 they are done, um_stress_end states what they found
 #   um_empty                      gives all free blocks back; nothing is cached then
 #   um_refuses FILE WORD ERROR    writing WORD fails with ERROR (strerror) and changes nothing
 #   um_whole                      its fuse is whole
@@ -49,6 +51,33 @@ um_do()
 		?*) echo "$*: $line" ;;
 		esac
 	done < $um_run
+}
+
+um_stress_done() { [ "$(cat /sys/module/mmkit_test_unmapped_stress/parameters/running)" = 0 ]; }
+
+um_stress()
+{
+	local before after
+	load mmkit_test_unmapped_stress "$@" || return
+	# A module that was loaded splits entries of the direct map a while later, too.
+	after=$(vmstat direct_map_level2_splits)
+	until [ "$before" = "$after" ]; do
+		usleep 500000
+		before=$after
+		after=$(vmstat direct_map_level2_splits)
+	done
+	um_splits=$after
+	echo 1 > /sys/module/mmkit_test_unmapped_stress/parameters/running
+}
+
+um_stress_end()
+{
+	wait_for 300 um_stress_done
+	# To unload a module splits, too.
+	[ "$(um_stat fallbacks)" != 0 ] || check "nothing of the direct map was split ($um_splits)" \
+		[ "$(vmstat direct_map_level2_splits)" = "$um_splits" ]
+	unload mmkit_test_unmapped_stress
+	module_results mmkit_test_unmapped_stress
 }
 
 um_empty()

@@ -2,9 +2,9 @@
 /*
  * Threads that take unmapped pages at random and give them back, ops=N times in
  * all. Each page is marked when it is taken: a mark that is not there any more
- * when the page is given back means that somebody else had it, too. Loading
- * returns at once; the parameter "running" becomes 0 when all threads are done,
- * and unloading waits for that.
+ * when the page is given back means that somebody else had it, too. They start when
+ * the parameter "running" is written to; it is 0 when all are done, and unloading
+ * waits for that.
  */
 #include <linux/completion.h>
 #include <linux/gfp.h>
@@ -30,10 +30,6 @@ static int nid = NUMA_NO_NODE;
 module_param(nid, int, 0444);
 MODULE_PARM_DESC(nid, "node to ask");
 
-static int running;
-module_param(running, int, 0444);
-MODULE_PARM_DESC(running, "threads that are not done yet (read)");
-
 #define BLOCK_ORDER	(PMD_SHIFT - PAGE_SHIFT)
 #define SLOTS		24
 #define LAST_WORD	(PAGE_SIZE / sizeof(u64) - 1)
@@ -57,7 +53,7 @@ struct worker {
 };
 
 static struct worker *workers;
-static DEFINE_MUTEX(running_lock);
+static atomic_t running;
 
 static u32 random(struct worker *worker)
 {
@@ -176,33 +172,43 @@ static int work(void *data)
 	}
 	for (i = 0; i < SLOTS; i++)
 		give(worker, &worker->slots[i]);
-	mutex_lock(&running_lock);
-	running--;
-	mutex_unlock(&running_lock);
+	atomic_dec(&running);
 	kthread_complete_and_exit(&worker->done, 0);
 }
 
-static int __init test_init(void)
+static int start(const char *text, const struct kernel_param *kp)
 {
 	unsigned int i;
 
-	if (!threads || threads > 64)
-		return -ERANGE;
+	if (workers)
+		return -EBUSY;
 	workers = kvcalloc(threads, sizeof(*workers), GFP_KERNEL);
 	if (!workers)
 		return -ENOMEM;
-	running = threads;
+	atomic_set(&running, threads);
 	for (i = 0; i < threads; i++) {
 		init_completion(&workers[i].done);
 		workers[i].random = i + 1;
 		if (IS_ERR(kthread_run(work, &workers[i], "mmkit_unmapped/%u", i))) {
-			mutex_lock(&running_lock);
-			running--;
-			mutex_unlock(&running_lock);
+			atomic_dec(&running);
 			complete(&workers[i].done);
 		}
 	}
 	return 0;
+}
+
+static int show_running(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%d\n", atomic_read(&running));
+}
+
+static const struct kernel_param_ops running_ops = { .set = start, .get = show_running };
+module_param_cb(running, &running_ops, NULL, 0600);
+MODULE_PARM_DESC(running, "threads that are not done yet; written to: start");
+
+static int __init test_init(void)
+{
+	return threads && threads <= 64 ? 0 : -ERANGE;
 }
 module_init(test_init);
 
@@ -211,7 +217,7 @@ static void __exit test_exit(void)
 	struct worker sum = {};
 	unsigned int i;
 
-	for (i = 0; i < threads; i++) {
+	for (i = 0; workers && i < threads; i++) {
 		struct worker *worker = &workers[i];
 
 		wait_for_completion(&worker->done);
