@@ -58,7 +58,7 @@ um_stress_done() { [ "$(cat /sys/module/mmkit_test_unmapped_stress/parameters/ru
 um_stress()
 {
 	local before after
-	load mmkit_test_unmapped_stress "$@" || return
+	load mmkit_test_unmapped_stress wait=1 "$@" || return
 	# A module that was loaded splits entries of the direct map a while later, too.
 	after=$(vmstat direct_map_level2_splits)
 	until [ "$before" = "$after" ]; do

@@ -2,9 +2,9 @@
 /*
  * Threads that take unmapped pages at random and give them back, ops=N times in
  * all. Each page is marked when it is taken: a mark that is not there any more
- * when the page is given back means that somebody else had it, too. They start when
- * the parameter "running" is written to; it is 0 when all are done, and unloading
- * waits for that.
+ * when the page is given back means that somebody else had it, too. They start at
+ * load, or with wait=1 when the parameter "running" is written to; that is 0 when
+ * all are done, and unloading waits for it.
  */
 #include <linux/completion.h>
 #include <linux/gfp.h>
@@ -51,6 +51,10 @@ struct worker {
 	unsigned long stolen, present, foreign, seen, not_zero, not_mapped, crooked;
 	struct slot slots[SLOTS];
 };
+
+static bool wait;
+module_param(wait, bool, 0444);
+MODULE_PARM_DESC(wait, "until running is written to");
 
 static struct worker *workers;
 static atomic_t running;
@@ -208,7 +212,9 @@ MODULE_PARM_DESC(running, "threads that are not done yet; written to: start");
 
 static int __init test_init(void)
 {
-	return threads && threads <= 64 ? 0 : -ERANGE;
+	if (!threads || threads > 64)
+		return -ERANGE;
+	return wait ? 0 : start(NULL, NULL);
 }
 module_init(test_init);
 
