@@ -35,8 +35,10 @@ struct page;
  * changed. The memory comes from the node of the calling CPU if possible.
  *
  * Context: task, softirq or hardirq, not NMI. Sleeps only with
- *	    %__GFP_DIRECT_RECLAIM. With %__GFP_ZERO, and when pages are reused that were
- *	    not scrubbed yet, it writes each page through a local mapping.
+ *	    %__GFP_DIRECT_RECLAIM, and then not in a workqueue with WQ_MEM_RECLAIM: a refill
+ *	    can wait for other work. With %__GFP_ZERO, and when pages are reused that were
+ *	    not scrubbed yet, it writes each page through a local mapping, of which one
+ *	    must be left.
  * Return: the first page, or NULL: nothing cached and no refill allowed or possible,
  *	   @order too large, hibernation begins, or the fuse has blown.
  */

@@ -4,8 +4,8 @@
  *
  * How it works. A block is PMD_SIZE, aligned, if such memory can be had: free, or
  * made by compaction, which is asked once. Otherwise it is as large as what is
- * free, down to the request that needs it. Of several candidates the one whose
- * entry of the direct map is a single one is preferred: it stays so.
+ * free, down to the request that needs it. A candidate that leaves the entries of
+ * the direct map as they are is preferred.
  *
  * What is borrowed of struct page, for the time the pages are ours: each page has
  * a reference count of 1 (split_page()) and carries PageOffline. Memory hotplug
@@ -99,23 +99,25 @@ bool mmkit_um_node_has_room(int nid)
 	return free >= want;
 }
 
-/* PMD_SIZE memory: compaction is asked once, nobody is driven out for it. */
-static struct page *pages_get_pmd(int nid, gfp_t gfp)
+/*
+ * Of several candidates one that can leave the direct map without a split, if there is
+ * one. How hard the first is tried for is up to @gfp; the next must be free.
+ */
+static struct page *pages_get_best(int nid, gfp_t gfp, unsigned int order)
 {
 	struct page *page[CANDIDATES], *best;
 	unsigned int nr, i;
 
-	gfp = (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY;
 	for (nr = 0; nr < CANDIDATES; nr++) {
-		page[nr] = alloc_pages_node(nid, gfp, UM_BLOCK_ORDER);
-		if (!page[nr] || mmkit_um_direct_map_whole(page[nr]))
+		page[nr] = alloc_pages_node(nid, gfp, order);
+		if (!page[nr] || mmkit_um_direct_map_suits(page[nr], order))
 			break;
 		gfp &= ~__GFP_DIRECT_RECLAIM;
 	}
 	best = nr < CANDIDATES && page[nr] ? page[nr] : nr ? page[0] : NULL;
 	for (i = 0; i < nr; i++) {
 		if (page[i] != best)
-			__free_pages(page[i], UM_BLOCK_ORDER);
+			__free_pages(page[i], order);
 	}
 	return best;
 }
@@ -135,32 +137,38 @@ static struct page *pages_get(int nid, gfp_t gfp, unsigned int *order)
 	gfp = (gfp & GFP_EFFORT) | __GFP_NOWARN;
 	if (!mmkit_um_small_is_bad() && !mmkit_um_node_has_room(nid))
 		at = *order;
+	/* Compaction is asked once; more than once where the alternative is a split. */
 	if (at == UM_BLOCK_ORDER)
-		page = pages_get_pmd(nid, gfp);
+		page = pages_get_best(nid, (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY, at);
+	if (!page && mmkit_um_small_is_bad() && !(gfp & __GFP_NORETRY))
+		page = pages_get_best(nid, gfp | __GFP_RETRY_MAYFAIL, at);
 	while (!page && at > *order) {
 		at--;
-		page = alloc_pages_node(nid, gfp & ~__GFP_RECLAIM, at);
+		page = pages_get_best(nid, gfp & ~__GFP_RECLAIM, at);
 	}
 	if (!page)
-		page = alloc_pages_node(nid, gfp, at);
+		page = pages_get_best(nid, gfp, at);
 	if (page && at < UM_BLOCK_ORDER)
 		um_stat(UM_FALLBACKS);
 	*order = at;
 	return page;
 }
 
+/*
+ * Without page_offline_begin(): readers of /proc/kcore hold its counterpart while they
+ * copy to user space, and may wait for the mmap_lock under which a page fault comes
+ * here. They read memory in a way that survives its absence.
+ */
 static void pages_set_offline(unsigned long pfn, unsigned long nr, bool offline)
 {
 	unsigned long i;
 
-	page_offline_begin();
 	for (i = 0; i < nr; i++) {
 		if (offline)
 			__SetPageOffline(pfn_to_page(pfn + i));
 		else
 			__ClearPageOffline(pfn_to_page(pfn + i));
 	}
-	page_offline_end();
 }
 
 /* --- descriptors --------------------------------------------------------- */

@@ -152,17 +152,20 @@ static __always_inline int block_alloc(struct um_node *node, struct um_block *bl
 	return idx;
 }
 
-void mmkit_um_scrub(struct page *page)
+/* Returns false when this CPU has no local mapping left. */
+bool mmkit_um_scrub(struct page *page)
 {
 	void *addr = mmkit_unmapped_map_local(page);
 
-	if (addr)
-		clear_page(addr);
+	if (!addr)
+		return false;
+	clear_page(addr);
 	mmkit_unmapped_unmap_local(addr);
+	return true;
 }
 
 /* The bits of pages that are allocated do not change, so no lock is needed to look. */
-static noinline void make_presentable(struct um_block *block, unsigned int idx, unsigned int order,
+static noinline bool make_presentable(struct um_block *block, unsigned int idx, unsigned int order,
 				      gfp_t gfp)
 {
 	unsigned int end = idx + (1U << order);
@@ -174,8 +177,10 @@ static noinline void make_presentable(struct um_block *block, unsigned int idx, 
 			um_stat(UM_ZEROED);
 		else
 			continue;
-		mmkit_um_scrub(pfn_to_page(block->pfn + idx));
+		if (!mmkit_um_scrub(pfn_to_page(block->pfn + idx)))
+			return false;
 	}
+	return true;
 }
 
 static __always_inline struct page *hand_out(struct um_block *block, unsigned int idx,
@@ -184,8 +189,10 @@ static __always_inline struct page *hand_out(struct um_block *block, unsigned in
 {
 	unsigned long pfn = block->pfn + idx;
 
-	if (unlikely(dirty || (gfp & __GFP_ZERO)))
-		make_presentable(block, idx, order, gfp);
+	if (unlikely(dirty || (gfp & __GFP_ZERO)) && !make_presentable(block, idx, order, gfp)) {
+		mmkit_um_put(pfn_to_page(pfn), order, UM_SECRET);
+		return NULL;
+	}
 	mmkit_page_event_retag(pfn, order, ip);
 	return pfn_to_page(pfn);
 }
@@ -285,7 +292,15 @@ bool mmkit_um_closed(void)
 void mmkit_um_close(bool close)
 {
 	WRITE_ONCE(closed, close);
-	synchronize_srcu(&refills);
+	if (close)
+		synchronize_srcu(&refills);
+}
+
+/* Nothing comes in any more, and what is free is given back. */
+void mmkit_um_cache_stop(void)
+{
+	mmkit_um_close(true);
+	mmkit_um_drain();
 }
 
 static noinline struct page *take_slow(int nid, gfp_t gfp, unsigned int order, unsigned long ip)
@@ -356,13 +371,13 @@ static __always_inline void mark_freed(struct um_block *block, unsigned int idx,
 		block->nr_dirty += 1U << order;
 }
 
-/* Has somebody else a reference to one of the pages? */
+/* Has somebody else a reference to one of the pages, or it a memory error? */
 static __always_inline bool referenced(struct page *page, unsigned int order)
 {
 	unsigned long i;
 
 	for (i = 0; i < 1UL << order; i++) {
-		if (unlikely(page_ref_count(page + i) != 1))
+		if (unlikely(page_ref_count(page + i) != 1 || PageHWPoison(page + i)))
 			return true;
 	}
 	return false;
@@ -451,6 +466,7 @@ bool mmkit_um_unkeep(struct um_block *block, unsigned int idx)
 		return false;
 	__clear_bit(idx, block->kept);
 	block->held--;
+	mmkit_page_event_retag(block->pfn + idx, order, mmkit_um_idle_ip);
 	um_buddy_free(&block->buddy, idx, order);
 	mark_freed(block, idx, order, UM_SECRET);
 	node->free += 1UL << order;
@@ -467,13 +483,16 @@ bool mmkit_um_unkeep(struct um_block *block, unsigned int idx)
 void mmkit_um_scrub_free(struct um_block *block, unsigned int idx)
 {
 	struct um_node *node = block->node;
+	bool taken, scrubbed;
 	unsigned long flags;
-	bool taken;
 
 	raw_spin_lock_irqsave(&node->lock, flags);
 	taken = !block->leaving && test_bit(idx, block->dirty) &&
 		um_buddy_take(&block->buddy, idx);
 	if (taken) {
+		/* As if it were kept back: nobody can free it meanwhile. */
+		__set_bit(idx, block->kept);
+		block->held++;
 		block->nr_dirty--;
 		node->free--;
 		relist(node, block);
@@ -482,12 +501,13 @@ void mmkit_um_scrub_free(struct um_block *block, unsigned int idx)
 	if (!taken)
 		return;
 
-	mmkit_um_scrub(pfn_to_page(block->pfn + idx));
+	scrubbed = mmkit_um_scrub(pfn_to_page(block->pfn + idx));
 	um_stat(UM_SCRUBS);
 
 	raw_spin_lock_irqsave(&node->lock, flags);
-	__clear_bit(idx, block->dirty);
-	__set_bit(idx, block->zero);
+	__clear_bit(idx, block->kept);
+	block->held--;
+	mark_freed(block, idx, 0, scrubbed ? UM_ZEROES : UM_SECRET);
 	um_buddy_free(&block->buddy, idx, 0);
 	node->free++;
 	relist(node, block);

@@ -29,6 +29,13 @@
 #include "unmapped.h"
 
 static DEFINE_MUTEX(attr_lock);
+static struct task_struct *attr_owner;
+
+/* By the current task, that is: it can get here again by way of the OOM killer. */
+bool mmkit_um_direct_map_is_changing(void)
+{
+	return READ_ONCE(attr_owner) == current;
+}
 
 #ifdef CONFIG_X86_64
 #define UM_PRESENT	_PAGE_PRESENT
@@ -96,10 +103,12 @@ bool mmkit_um_small_is_bad(void)
 	return large_entries();
 }
 
-/* Would a PMD_SIZE block leave the entries of the direct map as they are? */
-bool mmkit_um_direct_map_whole(struct page *page)
+/* Can 2^@order pages leave without a split? A small block can where there was one. */
+bool mmkit_um_direct_map_suits(struct page *page, unsigned int order)
 {
-	return !large_entries() || entry_size(page) == PMD_SIZE;
+	if (!large_entries())
+		return true;
+	return order < UM_BLOCK_ORDER ? entry_size(page) < PMD_SIZE : entry_size(page) == PMD_SIZE;
 }
 
 /* One transition. No memory is reclaimed that could wait for more than memory. */
@@ -110,6 +119,7 @@ static int change(struct page *page, unsigned int order, bool out)
 	int err;
 
 	mutex_lock(&attr_lock);
+	WRITE_ONCE(attr_owner, current);
 	before = entry_size(page);
 	if (out) {
 		/* Aliases that were unmapped lazily may still be translated. */
@@ -121,6 +131,7 @@ static int change(struct page *page, unsigned int order, bool out)
 		um_stat_add(UM_TLB_FLUSHES, MMKIT_DIRECT_MAP_BACK_FLUSHES);
 	}
 	after = entry_size(page);
+	WRITE_ONCE(attr_owner, NULL);
 	mutex_unlock(&attr_lock);
 	memalloc_noio_restore(noio);
 

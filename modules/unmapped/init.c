@@ -131,6 +131,8 @@ err_events:
 err_shrinker:
 	mmkit_um_shrinker_exit();
 err_component:
+	/* Before the fuse is waited for: giving back can blow it. */
+	mmkit_um_cache_stop();
 	mmkit_component_unregister(&mmkit_um_component);
 err_worker:
 	mmkit_um_worker_exit();
@@ -151,6 +153,7 @@ static void __exit unmapped_exit(void)
 	mmkit_um_secret_exit();
 	mmkit_um_events_exit();
 	mmkit_um_shrinker_exit();
+	mmkit_um_cache_stop();
 	mmkit_component_unregister(&mmkit_um_component);
 	mmkit_um_worker_exit();
 	mmkit_um_blocks_exit();

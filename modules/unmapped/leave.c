@@ -47,15 +47,13 @@ unsigned long mmkit_um_leave(struct um_node *node, unsigned long pages)
 	return left;
 }
 
-unsigned long mmkit_um_leave_all(void)
+void mmkit_um_leave_all(void)
 {
-	unsigned long pages = 0;
 	struct um_node *node;
 	int nid;
 
 	for_each_um_node(node, nid)
-		pages += mmkit_um_leave(node, ULONG_MAX);
-	return pages;
+		mmkit_um_leave(node, ULONG_MAX);
 }
 
 /* All free blocks that have pages in [@pfn, @end). */

@@ -17,9 +17,9 @@
  * to the memory cgroup of the task that touched it first, and to the limit of the
  * device.
  *
- * Locking: lock of the object after mmap_lock. It guards the number of mappings, and
- * the freeing of pages against a new first mapping. Faults run only while a mapping
- * exists and need no lock: whoever comes second with a page finds that of the first.
+ * Locking: lock of the object after mmap_lock, before the page allocator. It guards
+ * the number of mappings, new pages, and the freeing of all of them. Pages that are
+ * there already are found without it: they stay while a mapping exists.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -38,7 +38,7 @@
 
 /**
  * struct secret - what one open() stands for
- * @lock:   guards @maps
+ * @lock:   guards @maps and changes of @pages
  * @maps:   mappings there are
  * @pages:  pages by their offset
  * @user:   whose locked memory they count as
@@ -113,23 +113,23 @@ static void memcg_uncharge(struct page *page)
 
 /* --- pages --------------------------------------------------------------- */
 
-static void page_drop(struct secret *secret, struct page *page, bool touched)
+static void page_drop(struct secret *secret, struct page *page)
 {
-	if (touched)
-		mmkit_um_scrub(page);
+	bool scrubbed = mmkit_um_scrub(page);
+
 	memcg_uncharge(page);
-	mmkit_um_put(page, 0, UM_ZEROES);
+	mmkit_um_put(page, 0, scrubbed ? UM_ZEROES : UM_SECRET);
 	secret_uncharge(secret);
 }
 
-static noinline struct page *page_add(struct secret *secret, unsigned long offset)
+static int page_new(struct secret *secret, unsigned long offset)
 {
-	struct page *page, *other;
+	struct page *page;
 	int err;
 
 	err = secret_charge(secret);
 	if (err)
-		return ERR_PTR(err);
+		return err;
 	err = -ENOMEM;
 	page = mmkit_um_take(NUMA_NO_NODE, GFP_USER | __GFP_ZERO, 0, _THIS_IP_);
 	if (!page)
@@ -137,17 +137,34 @@ static noinline struct page *page_add(struct secret *secret, unsigned long offse
 	err = memcg_charge(page);
 	if (err)
 		goto err_page;
-	other = xa_cmpxchg(&secret->pages, offset, NULL, page, GFP_KERNEL);
-	if (!other)
-		return page;
-	page_drop(secret, page, false);
-	return xa_is_err(other) ? ERR_PTR(xa_err(other)) : other;
+	err = xa_err(xa_store(&secret->pages, offset, page, GFP_KERNEL));
+	if (err)
+		goto err_memcg;
+	return 0;
 
+err_memcg:
+	memcg_uncharge(page);
 err_page:
 	mmkit_um_put(page, 0, UM_ZEROES);
 err_charge:
 	secret_uncharge(secret);
-	return ERR_PTR(err);
+	return err;
+}
+
+/* Who comes second with a page waits for the first, and is not charged. */
+static noinline struct page *page_add(struct secret *secret, unsigned long offset)
+{
+	struct page *page;
+	int err = 0;
+
+	mutex_lock(&secret->lock);
+	page = xa_load(&secret->pages, offset);
+	if (!page) {
+		err = page_new(secret, offset);
+		page = xa_load(&secret->pages, offset);
+	}
+	mutex_unlock(&secret->lock);
+	return err ? ERR_PTR(err) : page;
 }
 
 static void pages_free(struct secret *secret)
@@ -156,7 +173,7 @@ static void pages_free(struct secret *secret)
 	struct page *page;
 
 	xa_for_each(&secret->pages, offset, page) {
-		page_drop(secret, page, true);
+		page_drop(secret, page);
 		cond_resched();
 	}
 	xa_destroy(&secret->pages);
@@ -187,14 +204,17 @@ static vm_fault_t secret_fault(struct vm_fault *vmf)
 {
 	struct secret *secret = vmf->vma->vm_file->private_data;
 	struct page *page = xa_load(&secret->pages, vmf->pgoff);
+	bool closed = mmkit_um_closed();
 
 	if (!page)
 		page = page_add(secret, vmf->pgoff);
 	if (!IS_ERR(page))
 		return vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(page));
-	if (!mmkit_um_closed())
+	if (!closed && !mmkit_um_closed())
 		return VM_FAULT_SIGBUS;
 	/* Hibernation begins: the task will be frozen, and touches again afterwards. */
+	if (fatal_signal_pending(current) && !(vmf->flags & FAULT_FLAG_USER))
+		return VM_FAULT_SIGBUS;
 	schedule_timeout_killable(1);
 	return VM_FAULT_NOPAGE;
 }

@@ -54,8 +54,12 @@ static unsigned long scan_objects(struct shrinker *unused, struct shrink_control
 /* Before a process is killed everything that is cached goes, and is waited for. */
 static int on_oom(struct notifier_block *nb, unsigned long unused, void *data)
 {
-	unsigned long *freed = data, gone = mmkit_um_leave_all() + mmkit_um_leaving_pages();
+	unsigned long *freed = data, gone;
 
+	if (mmkit_um_settles_itself())
+		return NOTIFY_OK;
+	mmkit_um_leave_all();
+	gone = mmkit_um_leaving_pages();
 	if (!gone)
 		return NOTIFY_OK;
 	um_stat(UM_OOM_DRAINS);

@@ -190,6 +190,7 @@ extern struct mmkit_component mmkit_um_component;
 /* cache.c */
 bool mmkit_um_closed(void);
 void mmkit_um_close(bool close);
+void mmkit_um_cache_stop(void);
 extern struct um_node **mmkit_um_nodes;		/* nr_node_ids of them */
 extern unsigned long mmkit_um_idle_ip;		/* owner of what is cached */
 int mmkit_um_cache_init(void);
@@ -199,7 +200,7 @@ void mmkit_um_put(struct page *page, unsigned int order, enum um_contents conten
 int mmkit_um_add_block(int nid, gfp_t gfp);
 void mmkit_um_unlist(struct um_node *node, struct um_block *block);
 bool mmkit_um_unkeep(struct um_block *block, unsigned int idx);
-void mmkit_um_scrub(struct page *page);
+bool mmkit_um_scrub(struct page *page);
 void mmkit_um_scrub_free(struct um_block *block, unsigned int idx);
 unsigned long mmkit_um_free_pages(void);
 
@@ -238,8 +239,9 @@ static __always_inline struct um_block *mmkit_um_block_find(unsigned long pfn)
 /* direct_map.c */
 int mmkit_um_direct_map_check(void);
 void mmkit_um_direct_map_report(void);
+bool mmkit_um_direct_map_is_changing(void);
 bool mmkit_um_small_is_bad(void);
-bool mmkit_um_direct_map_whole(struct page *page);
+bool mmkit_um_direct_map_suits(struct page *page, unsigned int order);
 int mmkit_um_direct_map_out(struct page *page, unsigned int order);
 int mmkit_um_direct_map_back(struct page *page, unsigned int order);
 
@@ -252,7 +254,7 @@ void mmkit_um_local_exit(void);
 
 /* leave.c */
 unsigned long mmkit_um_leave(struct um_node *node, unsigned long pages);
-unsigned long mmkit_um_leave_all(void);
+void mmkit_um_leave_all(void);
 void mmkit_um_leave_range(unsigned long pfn, unsigned long end);
 unsigned long mmkit_um_leaving_pages(void);
 
@@ -263,7 +265,8 @@ void mmkit_um_worker_exit(void);
 void mmkit_um_kick(void);
 void mmkit_um_settle(void);
 void mmkit_um_drain(void);
-bool mmkit_um_settle_timeout(unsigned long jiffies);
+bool mmkit_um_settles_itself(void);
+bool mmkit_um_settle_timeout(unsigned long timeout);
 unsigned long mmkit_um_whole_blocks(void);
 int mmkit_um_prefill(unsigned int blocks);
 

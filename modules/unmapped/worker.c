@@ -96,30 +96,34 @@ static bool unkeep(struct um_block *block)
 	return left;
 }
 
+static void give_all_back(void)
+{
+	struct um_node *node;
+	int nid;
+
+	for_each_um_node(node, nid)
+		give_back(node);
+	wake_up_all(&settled);
+}
+
+/* Somebody can be waiting for what has left: that goes first, also while there is much to scrub. */
 static void worker_fn(struct kthread_work *unused)
 {
 	unsigned long pfn = 0;
 	struct um_block *block;
-	struct um_node *node;
 	bool left = false;
-	int nid;
 
 	trim();
-	for_each_um_node(node, nid)
-		give_back(node);
-	wake_up_all(&settled);
+	give_all_back();
 	while ((block = mmkit_um_block_next(&pfn))) {
 		if (READ_ONCE(block->held))
 			left |= unkeep(block);
 		scrub(block);
+		if (mmkit_um_leaving_pages())
+			give_all_back();
 	}
 	if (left)
 		kthread_mod_delayed_work(worker, &again, HZ);
-}
-
-static void again_fn(struct kthread_work *unused)
-{
-	worker_fn(&work);
 }
 
 /* There is something to do. Any context but NMI. */
@@ -143,9 +147,17 @@ void mmkit_um_drain(void)
 	mmkit_um_settle();
 }
 
+/* Would the current task wait for itself? */
+bool mmkit_um_settles_itself(void)
+{
+	return current == worker->task || mmkit_um_direct_map_is_changing();
+}
+
 /* The same as settling, but only for what has left, and not for ever. Returns false when time is over. */
 bool mmkit_um_settle_timeout(unsigned long timeout)
 {
+	if (mmkit_um_settles_itself())
+		return false;
 	mmkit_um_kick();
 	return wait_event_timeout(settled, !mmkit_um_leaving_pages(), timeout);
 }
@@ -170,27 +182,30 @@ unsigned long mmkit_um_whole_blocks(void)
 /*
  * Fills the cache until @blocks blocks of the largest size are all free, from the
  * nodes in turn. What has been cached stays when that fails. Returns 0, -ERANGE when
- * the limit does not allow it, -ENOMEM, or -EBUSY while the cache is closed.
+ * the limit does not allow it, -ENOMEM when no node has more, -EINTR, or -EBUSY while
+ * the cache is closed.
  */
 int mmkit_um_prefill(unsigned int blocks)
 {
+	unsigned int misses = 0;
 	unsigned long have;
-	int nid = NUMA_NO_NODE, err = 0;
+	int nid = 0, err = 0;
 
 	if (blocks > READ_ONCE(mmkit_um_max_pages) / UM_BLOCK_PAGES)
 		return -ERANGE;
 	mutex_lock(&prefill_lock);
-	for (have = mmkit_um_whole_blocks(); have < blocks && !err; have++) {
+	have = mmkit_um_whole_blocks();
+	while (have < blocks && misses < nr_online_nodes && err != -EBUSY) {
 		if (signal_pending(current)) {
 			err = -EINTR;
 			break;
 		}
-		nid = next_node_in(nid == NUMA_NO_NODE ? first_memory_node : nid,
-				   node_states[N_MEMORY]);
+		nid = next_node_in(nid, node_states[N_MEMORY]);
+		err = -ENOMEM;
 		if (mmkit_um_node_has_room(nid))
 			err = mmkit_um_add_block(nid, GFP_KERNEL | __GFP_RETRY_MAYFAIL);
-		else
-			err = -ENOMEM;
+		misses = err ? misses + 1 : 0;
+		have += !err;
 		cond_resched();
 	}
 	mutex_unlock(&prefill_lock);
@@ -200,15 +215,14 @@ int mmkit_um_prefill(unsigned int blocks)
 int mmkit_um_worker_init(void)
 {
 	kthread_init_work(&work, worker_fn);
-	kthread_init_delayed_work(&again, again_fn);
+	kthread_init_delayed_work(&again, worker_fn);
 	worker = mmkit_kthread_run_worker(0, "mmkit_unmapped");
 	return PTR_ERR_OR_ZERO(worker);
 }
 
-/* Nothing is out any more, and nothing comes in: the cache is emptied for good. */
+/* The cache has been stopped, so that there is nothing to do. */
 void mmkit_um_worker_exit(void)
 {
-	mmkit_um_drain();
 	kthread_cancel_delayed_work_sync(&again);
 	kthread_destroy_worker(worker);
 }

@@ -1213,7 +1213,8 @@ static int blocks(const long *arg)
 	long i;
 
 	for (i = 0; i < arg[0]; i++) {
-		struct page *page = mmkit_unmapped_alloc(GFP_KERNEL | __GFP_NORETRY, BLOCK_ORDER);
+		struct page *page = mmkit_unmapped_alloc(GFP_KERNEL | __GFP_RETRY_MAYFAIL,
+						 BLOCK_ORDER);
 
 		if (!page || keep(page, BLOCK_ORDER))
 			break;
