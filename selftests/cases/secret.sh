@@ -193,7 +193,7 @@ umount /sys/fs/cgroup
 
 # --- many ------------------------------------------------------------------------------------------------------
 
-promise "processes that come and go" many "$(often 400 4000)"
+promise "processes that come and go" many "$(often 2000 20000)"
 check "nothing is left of them" is in_use_bytes "$begin"
 check "nor of secret memory" is secret_bytes 0
 check "nothing is in quarantine" is quarantined_bytes 0
