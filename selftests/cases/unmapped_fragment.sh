@@ -21,7 +21,7 @@ um_do hold 100 0 4
 um_do fill
 um_do look
 failures=$(um_stat failures)
-um_do blocks 1
+um_do blocks 100
 check "what cannot be had is counted" [ "$(um_stat failures)" -gt $failures ]
 um_do drop
 check "all of it can be given back" um_empty
