@@ -27,8 +27,8 @@ check "but not by more than half" [ $left -gt $((cached / 2)) ]
 check "nobody was killed for it" sh -c "! dmesg | grep -q 'Out of memory'"
 um_do look
 release
-check "what was handed to reclaim has been given back" \
-	[ "$(um_stat shrink_queued_pages)" -le "$(um_stat released_pages)" ]
+given_back() { [ "$(um_stat shrink_queued_pages)" -le "$(um_stat released_pages)" ]; }
+check "what was handed to reclaim has been given back" wait_for 10 given_back
 sleep 1
 later=$(um_value cached_bytes)
 check "afterwards the cache stays as large ($(mb $later) MB)" [ $later -gt $((cached / 3)) ]

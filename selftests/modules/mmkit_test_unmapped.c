@@ -996,7 +996,7 @@ static void alloc_in_irq(struct irq_work *work)
 static int atomic(const long *arg)
 {
 	struct in_irq in = { .rounds = 100 };
-	unsigned long slept = current->nvcsw, got = 0, i;
+	unsigned long slept = current->nvcsw, got = 0, rest, i;
 	struct chunk *chunk, *next;
 	struct page *page;
 	LIST_HEAD(room);
@@ -1016,9 +1016,11 @@ static int atomic(const long *arg)
 			return -ENOMEM;
 		list_add(&chunk->link, &room);
 	}
-	/* A page that is just being scrubbed is not to be had. */
-	for (i = 0; i < 100 && value_of("cached_bytes") < BLOCK_PAGES * PAGE_SIZE; i++)
-		msleep(20);
+	/* A page that is just being scrubbed is not to be had; between two all seem to be there. */
+	for (i = 0, rest = 0; i < 500 && rest < 10; i++) {
+		rest = value_of("cached_bytes") < BLOCK_PAGES * PAGE_SIZE ? 0 : rest + 1;
+		msleep(10);
+	}
 	got = 0;
 	list_for_each_entry_safe(chunk, next, &room, link) {
 		chunk->page = alloc_locked(GFP_ATOMIC, 0);
