@@ -122,14 +122,14 @@ check "without the components their files are gone, and those of mmkit as descri
 unload mmkit
 load mmkit hide=no_such_symbol,nor_this_one
 load mmkit_allocprof wide=1 verify=1 max_sites=1048566 skip=shmem_fault
-load mmkit_unmapped prefill=2 max_cached_bytes=16777216 secret=0 secret_max_bytes=8192
+load mmkit_unmapped prefill=2 max_cached_bytes=134217728 secret=0 secret_max_bytes=8192
 find / -xdev > /dev/null 2>&1
 check "parameters read as they were given" [ \
 	"$(cat /sys/module/mmkit/parameters/hide)" = no_such_symbol,nor_this_one -a \
 	"$(cd /sys/module/mmkit_allocprof/parameters && cat wide verify max_sites skip | tr '\n' ' ')" = \
 	"Y Y 1048566 shmem_fault " -a \
 	"$(cd /sys/module/mmkit_unmapped/parameters && cat prefill max_cached_bytes secret \
-		secret_max_bytes | tr '\n' ' ')" = "2 16777216 N 8192 " ]
+		secret_max_bytes | tr '\n' ' ')" = "2 134217728 N 8192 " ]
 check "without secret=1 there is no device" [ ! -e /dev/mmkit_secret ]
 restrict=$(cat /proc/sys/kernel/kptr_restrict)
 for kptr in 0 1 2; do
