@@ -3,8 +3,8 @@
  * Blocks: memory of the page allocator that leaves the direct map, and returns.
  *
  * How it works. A block is PMD_SIZE, aligned, if such memory can be had: free, or
- * made by compaction, which is asked once. Otherwise it is as large as what is
- * free, down to the request that needs it. A candidate that leaves the entries of
+ * made by compaction. Otherwise it is as large as what is free, down to the request
+ * that needs it. A candidate that leaves the entries of
  * the direct map as they are is preferred.
  *
  * What is borrowed of struct page, for the time the pages are ours: each page has
@@ -135,12 +135,12 @@ static struct page *pages_get(int nid, gfp_t gfp, unsigned int *order)
 	struct page *page = NULL;
 
 	gfp = (gfp & GFP_EFFORT) | __GFP_NOWARN;
-	if (!mmkit_um_small_is_bad() && !mmkit_um_node_has_room(nid))
+	if (!mmkit_um_large_entries() && !mmkit_um_node_has_room(nid))
 		at = *order;
 	/* Compaction is asked once; more than once where the alternative is a split. */
 	if (at == UM_BLOCK_ORDER)
 		page = pages_get_best(nid, (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY, at);
-	if (!page && mmkit_um_small_is_bad() && !(gfp & __GFP_NORETRY))
+	if (!page && mmkit_um_large_entries() && !(gfp & __GFP_NORETRY))
 		page = pages_get_best(nid, gfp | __GFP_RETRY_MAYFAIL, at);
 	while (!page && at > *order) {
 		at--;

@@ -231,25 +231,36 @@ static void publish(struct um_node *node, struct um_block *block)
 	relist(node, block);
 }
 
-/* A new block for a request that found nothing; its own pages are taken before it is seen. */
-static struct page *refill(int nid, gfp_t gfp, unsigned int order, unsigned long ip)
+/*
+ * A new block for at least 2^@order pages. With @idx that many are taken from it before
+ * anybody else can see it; without it all of it is cached. Returns NULL when there is no
+ * memory, or the cache is closed.
+ */
+static struct um_block *block_add(int nid, gfp_t gfp, unsigned int order, int *idx)
 {
+	int srcu = srcu_read_lock(&refills);
 	struct um_block *block = NULL;
-	struct um_node *node;
 	unsigned long flags;
-	int idx, srcu;
 
-	srcu = srcu_read_lock(&refills);
 	if (!READ_ONCE(closed))
 		block = mmkit_um_block_get(nid, gfp, order);
 	if (block) {
-		node = block->node;
-		raw_spin_lock_irqsave(&node->lock, flags);
-		idx = block_alloc(node, block, order);
-		publish(node, block);
-		raw_spin_unlock_irqrestore(&node->lock, flags);
+		raw_spin_lock_irqsave(&block->node->lock, flags);
+		if (idx)
+			*idx = block_alloc(block->node, block, order);
+		publish(block->node, block);
+		raw_spin_unlock_irqrestore(&block->node->lock, flags);
 	}
 	srcu_read_unlock(&refills, srcu);
+	return block;
+}
+
+static struct page *refill(int nid, gfp_t gfp, unsigned int order, unsigned long ip)
+{
+	struct um_block *block;
+	int idx;
+
+	block = block_add(nid, gfp, order, &idx);
 	return block ? hand_out(block, idx, order, gfp, false, ip) : NULL;
 }
 
@@ -259,22 +270,9 @@ static struct page *refill(int nid, gfp_t gfp, unsigned int order, unsigned long
  */
 int mmkit_um_add_block(int nid, gfp_t gfp)
 {
-	struct um_block *block = NULL;
-	unsigned long flags;
-	int srcu, err = -EBUSY;
-
-	srcu = srcu_read_lock(&refills);
-	if (!READ_ONCE(closed) && !mmkit_fuse_blown(&mmkit_um_component)) {
-		block = mmkit_um_block_get(nid, gfp, UM_BLOCK_ORDER);
-		err = block ? 0 : -ENOMEM;
-	}
-	if (block) {
-		raw_spin_lock_irqsave(&block->node->lock, flags);
-		publish(block->node, block);
-		raw_spin_unlock_irqrestore(&block->node->lock, flags);
-	}
-	srcu_read_unlock(&refills, srcu);
-	return err;
+	if (READ_ONCE(closed) || mmkit_fuse_blown(&mmkit_um_component))
+		return -EBUSY;
+	return block_add(nid, gfp, UM_BLOCK_ORDER, NULL) ? 0 : -ENOMEM;
 }
 
 static bool may_refill(gfp_t gfp)
@@ -348,7 +346,7 @@ struct page *mmkit_um_take(int nid, gfp_t gfp, unsigned int order, unsigned long
 /* More is cached than may be, counted when a block has become free. */
 static bool over_limit(void)
 {
-	return mmkit_um_free_pages() > READ_ONCE(mmkit_um_max_pages);
+	return um_sum(free) > READ_ONCE(mmkit_um_max_pages);
 }
 
 static __always_inline void set_bits(unsigned long *bits, unsigned int idx, unsigned int order,
@@ -369,6 +367,17 @@ static __always_inline void mark_freed(struct um_block *block, unsigned int idx,
 	set_bits(block->dirty, idx, order, contents == UM_SECRET);
 	if (contents == UM_SECRET)
 		block->nr_dirty += 1U << order;
+}
+
+/* An allocated chunk is free again. */
+static __always_inline void chunk_back(struct um_node *node, struct um_block *block,
+				       unsigned int idx, unsigned int order,
+				       enum um_contents contents)
+{
+	um_chunk_free(&block->buddy, idx, order);
+	mark_freed(block, idx, order, contents);
+	node->free += 1UL << order;
+	relist(node, block);
 }
 
 /* Has somebody else a reference to one of the pages, or it a memory error? */
@@ -429,12 +438,9 @@ static __always_inline bool put(struct page *page, unsigned int order, enum um_c
 	} else if (likely(good)) {
 		/* Before anybody else can have them. */
 		mmkit_page_event_retag(pfn, order, mmkit_um_idle_ip);
-		um_chunk_free(&block->buddy, idx, order);
-		mark_freed(block, idx, order, contents);
-		node->free += 1UL << order;
+		chunk_back(node, block, idx, order, contents);
 		node->in_use -= 1UL << order;
 		out_done(node);
-		relist(node, block);
 		if (unlikely(um_buddy_whole(&block->buddy)) && !kick)
 			kick = over_limit();
 	}
@@ -453,27 +459,20 @@ void mmkit_um_put(struct page *page, unsigned int order, enum um_contents conten
 		mmkit_um_kick();
 }
 
-/*
- * Pages that were kept back are free when nobody refers to them any more; under the
- * lock of the node. Returns whether it is so.
- */
-bool mmkit_um_unkeep(struct um_block *block, unsigned int idx)
+/* What was kept back is free when nobody refers to it any more; under the lock of the node. */
+void mmkit_um_unkeep(struct um_block *block, unsigned int idx)
 {
 	unsigned int order = um_buddy_order(&block->buddy, idx);
 	struct um_node *node = block->node;
 
 	if (referenced(pfn_to_page(block->pfn + idx), order))
-		return false;
+		return;
 	__clear_bit(idx, block->kept);
 	block->held--;
 	mmkit_page_event_retag(block->pfn + idx, order, mmkit_um_idle_ip);
-	um_buddy_free(&block->buddy, idx, order);
-	mark_freed(block, idx, order, UM_SECRET);
-	node->free += 1UL << order;
+	chunk_back(node, block, idx, order, UM_SECRET);
 	node->held -= 1UL << order;
 	out_done(node);
-	relist(node, block);
-	return true;
 }
 
 /*
@@ -507,10 +506,7 @@ void mmkit_um_scrub_free(struct um_block *block, unsigned int idx)
 	raw_spin_lock_irqsave(&node->lock, flags);
 	__clear_bit(idx, block->kept);
 	block->held--;
-	mark_freed(block, idx, 0, scrubbed ? UM_ZEROES : UM_SECRET);
-	um_buddy_free(&block->buddy, idx, 0);
-	node->free++;
-	relist(node, block);
+	chunk_back(node, block, idx, 0, scrubbed ? UM_ZEROES : UM_SECRET);
 	raw_spin_unlock_irqrestore(&node->lock, flags);
 }
 
@@ -544,17 +540,6 @@ MMKIT_EXPORT(mmkit_unmapped_free_noscrub);
 
 /* --- the nodes ----------------------------------------------------------- */
 
-unsigned long mmkit_um_free_pages(void)
-{
-	unsigned long sum = 0;
-	struct um_node *node;
-	int nid;
-
-	for_each_um_node(node, nid)
-		sum += READ_ONCE(node->free);
-	return sum;
-}
-
 static struct um_node *node_new(int nid)
 {
 	struct um_node *node;
@@ -564,7 +549,6 @@ static struct um_node *node_new(int nid)
 	if (!node)
 		return NULL;
 	raw_spin_lock_init(&node->lock);
-	node->nid = nid;
 	INIT_LIST_HEAD(&node->leaving);
 	for (order = 0; order <= UM_BUDDY_MAX_ORDER; order++) {
 		INIT_LIST_HEAD(&node->partial[order]);

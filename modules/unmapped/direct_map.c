@@ -45,8 +45,8 @@ static const char *unsupported(void)
 	return xen_pv_domain() ? "a Xen PV guest does not own its page tables" : NULL;
 }
 
-/* Is the direct map of this machine made of large entries? */
-static bool large_entries(void)
+/* Is the direct map made of large entries, which a small block would split? */
+bool mmkit_um_large_entries(void)
 {
 	return boot_cpu_has(X86_FEATURE_PSE) && !debug_pagealloc_enabled();
 }
@@ -59,8 +59,8 @@ static const char *unsupported(void)
 		"the direct map of this machine cannot be changed (rodata=)";
 }
 
-/* Is the direct map made of blocks? Ask for some address in it. */
-static bool large_entries(void)
+/* The same; ask for some address in it. */
+bool mmkit_um_large_entries(void)
 {
 	unsigned long size;
 
@@ -97,16 +97,10 @@ static bool verify(struct page *page, unsigned int order, bool present)
 	return true;
 }
 
-/* Does a block that is less than an entry split one? */
-bool mmkit_um_small_is_bad(void)
-{
-	return large_entries();
-}
-
 /* Can 2^@order pages leave without a split? A small block can where there was one. */
 bool mmkit_um_direct_map_suits(struct page *page, unsigned int order)
 {
-	if (!large_entries())
+	if (!mmkit_um_large_entries())
 		return true;
 	return order < UM_BLOCK_ORDER ? entry_size(page) < PMD_SIZE : entry_size(page) == PMD_SIZE;
 }
@@ -177,7 +171,7 @@ int mmkit_um_direct_map_check(void)
 
 void mmkit_um_direct_map_report(void)
 {
-	if (!large_entries())
+	if (!mmkit_um_large_entries())
 		mmkit_component_degrade(&mmkit_um_component,
 					"the direct map is made of pages, blocks leave it page by page");
 }

@@ -33,16 +33,12 @@ static int on_memory(struct notifier_block *nb, unsigned long action, void *data
  */
 static int hibernation_prepare(void)
 {
-	unsigned long out = 0;
-	struct um_node *node;
-	int nid;
+	unsigned long out;
 
 	mmkit_um_close(true);
 	mmkit_um_drain();
 	/* What was freed meanwhile is out, too. */
-	for_each_um_node(node, nid)
-		out += READ_ONCE(node->in_use) + READ_ONCE(node->held) +
-		       READ_ONCE(node->quarantined) + READ_ONCE(node->free);
+	out = um_sum(in_use) + um_sum(held) + um_sum(quarantined) + um_sum(free);
 	if (!out)
 		return NOTIFY_OK;
 	pr_err("no hibernation while %lu pages are out of the direct map\n", out);

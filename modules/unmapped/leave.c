@@ -75,15 +75,3 @@ void mmkit_um_leave_range(unsigned long pfn, unsigned long end)
 		raw_spin_unlock_irqrestore(&node->lock, flags);
 	}
 }
-
-/* Pages that have left and are not given back yet. */
-unsigned long mmkit_um_leaving_pages(void)
-{
-	unsigned long pages = 0;
-	struct um_node *node;
-	int nid;
-
-	for_each_um_node(node, nid)
-		pages += READ_ONCE(node->leaving_pages);
-	return pages;
-}

@@ -17,44 +17,29 @@
 #define UM_ATTR_RW(_name) static struct kobj_attribute _name##_attr = __ATTR_RW(_name)
 #define UM_ATTR_RO(_name) static struct kobj_attribute _name##_attr = __ATTR_RO(_name)
 
-/* The sum over the nodes of a member that counts pages, in bytes. */
-#define UM_NODE_BYTES(_name, expression)						\
+/* A number of pages, in bytes. */
+#define UM_ATTR_BYTES(_name, pages)							\
 static ssize_t _name##_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf) \
 {											\
-	unsigned long pages = 0;							\
-	struct um_node *node;								\
-	int nid;									\
-											\
-	for_each_um_node(node, nid)							\
-		pages += expression;							\
-	return sysfs_emit(buf, "%lu\n", pages << PAGE_SHIFT);				\
+	return sysfs_emit(buf, "%lu\n", (pages) << PAGE_SHIFT);			\
 }											\
 UM_ATTR_RO(_name)
 
-UM_NODE_BYTES(cached_bytes, READ_ONCE(node->free));
-UM_NODE_BYTES(in_use_bytes, READ_ONCE(node->in_use));
-UM_NODE_BYTES(quarantined_bytes, READ_ONCE(node->quarantined) + READ_ONCE(node->held));
+UM_ATTR_BYTES(cached_bytes, um_sum(free));
+UM_ATTR_BYTES(in_use_bytes, um_sum(in_use));
+UM_ATTR_BYTES(quarantined_bytes, um_sum(quarantined) + um_sum(held));
+UM_ATTR_BYTES(secret_bytes, mmkit_um_secret_pages());
 
 static ssize_t blocks_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
 	unsigned long blocks = 0;
-	struct um_node *node;
 	unsigned int order;
-	int nid;
 
-	for_each_um_node(node, nid) {
-		for (order = 0; order <= UM_BLOCK_ORDER; order++)
-			blocks += READ_ONCE(node->blocks[order]);
-	}
+	for (order = 0; order <= UM_BLOCK_ORDER; order++)
+		blocks += um_sum(blocks[order]);
 	return sysfs_emit(buf, "%lu\n", blocks);
 }
 UM_ATTR_RO(blocks);
-
-static ssize_t secret_bytes_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%lu\n", mmkit_um_secret_pages() << PAGE_SHIFT);
-}
-UM_ATTR_RO(secret_bytes);
 
 /* A number of bytes, rounded down to pages, at most all of memory. */
 static int pages_of(const char *buf, unsigned long *pages)

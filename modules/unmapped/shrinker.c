@@ -59,7 +59,7 @@ static int on_oom(struct notifier_block *nb, unsigned long unused, void *data)
 	if (mmkit_um_settles_itself())
 		return NOTIFY_OK;
 	mmkit_um_leave_all();
-	gone = mmkit_um_leaving_pages();
+	gone = um_sum(leaving_pages);
 	if (!gone)
 		return NOTIFY_OK;
 	um_stat(UM_OOM_DRAINS);

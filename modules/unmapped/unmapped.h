@@ -63,11 +63,12 @@ MMKIT_KSYM_DECLARE_TABLE(UM_KSYMS)
  * @list:   which list of the node holds it: 0 none, 1 + order partly used with a
  *	    largest free chunk of that order, UM_LIST_WHOLE all free
  * @leaving: it is on its way back to the page allocator
- * @held:   pages that are kept back because somebody has a reference to them
- * @nr_dirty: free pages that have to be scrubbed; an upper bound
+ * @held:   chunks that are kept back: somebody has a reference to a page, or it is
+ *	    just being scrubbed
+ * @nr_dirty: free pages that have to be scrubbed
  * @dirty:  bit a page: it was freed and not scrubbed yet
  * @zero:   bit a page: it is free and holds zeroes
- * @kept:   bit a page: it is one of @held
+ * @kept:   bit a page: one of @held begins here
  * @buddy:  which pages are free
  * @rcu:    frees the descriptor
  *
@@ -106,7 +107,6 @@ static inline unsigned long um_block_pages(const struct um_block *block)
 /**
  * struct um_node - the cache of a NUMA node
  * @lock:      guards what follows; taken in any context but NMI
- * @nid:       the node
  * @partial:   blocks in use, by the order of their largest free chunk
  * @whole:     blocks all free, by their order; the one used last is first
  * @partial_orders: bit a list of @partial that is not empty
@@ -125,7 +125,6 @@ static inline unsigned long um_block_pages(const struct um_block *block)
  */
 struct um_node {
 	raw_spinlock_t lock;
-	int nid;
 	struct list_head partial[UM_BUDDY_MAX_ORDER + 1];
 	struct list_head whole[UM_BUDDY_MAX_ORDER + 1];
 	unsigned int partial_orders;
@@ -199,15 +198,26 @@ struct page *mmkit_um_take(int nid, gfp_t gfp, unsigned int order, unsigned long
 void mmkit_um_put(struct page *page, unsigned int order, enum um_contents contents);
 int mmkit_um_add_block(int nid, gfp_t gfp);
 void mmkit_um_unlist(struct um_node *node, struct um_block *block);
-bool mmkit_um_unkeep(struct um_block *block, unsigned int idx);
+void mmkit_um_unkeep(struct um_block *block, unsigned int idx);
 bool mmkit_um_scrub(struct page *page);
 void mmkit_um_scrub_free(struct um_block *block, unsigned int idx);
-unsigned long mmkit_um_free_pages(void);
 
 /* for_each_um_node - the caches of all nodes that can ever be */
 #define for_each_um_node(node, nid)					\
 	for ((nid) = 0; (nid) < nr_node_ids; (nid)++)			\
 		if (!((node) = mmkit_um_nodes[nid])) {} else
+
+/* The sum of a member of all nodes, which are not read at one moment. */
+#define um_sum(member)							\
+({									\
+	unsigned long sum_ = 0;						\
+	struct um_node *node_;						\
+	int nid_;							\
+									\
+	for_each_um_node(node_, nid_)					\
+		sum_ += READ_ONCE(node_->member);			\
+	sum_;								\
+})
 
 /* blocks.c */
 struct um_block *mmkit_um_block_look_up(unsigned long pfn);
@@ -240,7 +250,7 @@ static __always_inline struct um_block *mmkit_um_block_find(unsigned long pfn)
 int mmkit_um_direct_map_check(void);
 void mmkit_um_direct_map_report(void);
 bool mmkit_um_direct_map_is_changing(void);
-bool mmkit_um_small_is_bad(void);
+bool mmkit_um_large_entries(void);
 bool mmkit_um_direct_map_suits(struct page *page, unsigned int order);
 int mmkit_um_direct_map_out(struct page *page, unsigned int order);
 int mmkit_um_direct_map_back(struct page *page, unsigned int order);
@@ -256,7 +266,6 @@ void mmkit_um_local_exit(void);
 unsigned long mmkit_um_leave(struct um_node *node, unsigned long pages);
 void mmkit_um_leave_all(void);
 void mmkit_um_leave_range(unsigned long pfn, unsigned long end);
-unsigned long mmkit_um_leaving_pages(void);
 
 /* worker.c */
 extern unsigned long mmkit_um_max_pages;	/* most that may be cached */

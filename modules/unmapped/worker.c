@@ -53,7 +53,7 @@ static void give_back(struct um_node *node)
 /* Blocks go whole: the last one may bring the cache a little below its limit. */
 static void trim(void)
 {
-	unsigned long max = READ_ONCE(mmkit_um_max_pages), cached = mmkit_um_free_pages();
+	unsigned long max = READ_ONCE(mmkit_um_max_pages), cached = um_sum(free);
 	unsigned long over = cached > max ? round_up(cached - max, UM_BLOCK_PAGES) : 0;
 	struct um_node *node;
 	int nid;
@@ -119,7 +119,7 @@ static void worker_fn(struct kthread_work *unused)
 		if (READ_ONCE(block->held))
 			left |= unkeep(block);
 		scrub(block);
-		if (mmkit_um_leaving_pages())
+		if (um_sum(leaving_pages))
 			give_all_back();
 	}
 	if (left)
@@ -159,7 +159,7 @@ bool mmkit_um_settle_timeout(unsigned long timeout)
 	if (mmkit_um_settles_itself())
 		return false;
 	mmkit_um_kick();
-	return wait_event_timeout(settled, !mmkit_um_leaving_pages(), timeout);
+	return wait_event_timeout(settled, !um_sum(leaving_pages), timeout);
 }
 
 /* Blocks of the largest size that are all free. */
