@@ -55,7 +55,7 @@ comes_and_goes() {
 		check "$one comes online as memory of the kernel" state $one online_kernel
 		start=$((0x$(cat $one/phys_index) * (bytes / page)))
 		end=$((start + bytes / page))
-		um_do within $start $end $1
+		um_do within $start $end $1 || return
 		um_do fill
 		um_do look
 		check "pages of it are out" [ "$(um_value in_use_bytes)" = $((page << $1)) ]

@@ -451,9 +451,10 @@ static int within(const long *arg)
 	int err, nid = page_to_nid(pfn_to_page(arg[0]));
 	unsigned int order = arg[2];
 	struct page *page;
-	long i;
+	unsigned long i;
 
-	for (i = 0; i < 65536; i++) {
+	/* Memory that came online last is given out last: all that lies before it is held first. */
+	for (i = 0; i < totalram_pages() >> order; i++) {
 		page = hold_chunk(nid, GFP_KERNEL | __GFP_NORETRY, order);
 		if (!page)
 			break;
