@@ -6,12 +6,13 @@
 load mmkit
 module_test mmkit_test_pagetab
 
-# As many tables as memory holds: the last one fails, nobody is killed for it.
+# As many tables as there is room for: the last one fails, nobody is killed for it. It is memory
+# that ends; where reclaim finds some while the tables are made, it can be the address space.
 free_kb > /dev/null
 before=$(free_kb)
 load mmkit_test_pagetab fill=2000
 unload mmkit_test_pagetab
-expect_dmesg 'pagetab fill: no memory for the entries'
+expect_dmesg 'pagetab fill: no (memory for the entries|address space)'
 expect_dmesg 'ok - a table that does not fit is -ENOMEM'
 after=$(free_kb)
 check "memory is back ($before kB free before, $after kB after)" \

@@ -189,6 +189,7 @@ expect_dmesg()
 		pass "dmesg says: $regex"
 	else
 		fail "dmesg does not say: $regex"
+		case_dmesg | tail -n 20
 	fi
 }
 
