@@ -15,7 +15,7 @@
 
 static char *what = "all";
 module_param(what, charp, 0444);
-MODULE_PARM_DESC(what, "all, threads, refill, quota, keep, adopt, foreign, interior, double, stale, mix");
+MODULE_PARM_DESC(what, "all, brief, threads, refill, quota, keep, adopt, foreign, interior, double, stale, mix");
 
 static unsigned int rounds = 2000;
 module_param(rounds, uint, 0444);
@@ -440,8 +440,9 @@ static void *kept[3];
 
 static int __init test_init(void)
 {
-	if (!strcmp(what, "all")) {
+	if (!strcmp(what, "all"))
 		every_length();
+	if (!strcmp(what, "all") || !strcmp(what, "brief")) {
 		bad_lengths();
 		calls();
 		branches();
