@@ -27,9 +27,17 @@ static struct {
 	u8 buf[MAX_CODE];
 } code;
 
-#define HERE	(code.buf + code.len), (code.text + code.len)
+static void *here(void)
+{
+	return code.buf + code.len;
+}
 
-/* What a helper has written: add(mmkit_jit_emit_return(HERE)). */
+static void *there(void)
+{
+	return code.text + code.len;
+}
+
+/* What a helper has written: add(mmkit_jit_emit_return(here(), there())). */
 static void add(int n)
 {
 	code.bad |= n <= 0 || n > MMKIT_JIT_EMIT_MAX;
@@ -41,7 +49,7 @@ static void add(int n)
 
 static void add_bytes(const void *bytes, int n)
 {
-	memcpy(code.buf + code.len, bytes, n);
+	memcpy(here(), bytes, n);
 	add(n);
 }
 
@@ -86,13 +94,13 @@ extern const u8 sample_return[];
 SAMPLES(SAMPLE_DECLARE)
 static const u8 * const samples[NR_REGS] = { SAMPLES(SAMPLE_ADDRESS) };
 
-/* Where a jump with a distance leads. */
-static const u8 *target(const u8 *jump)
+/* Where a branch with a distance leads that is executed at @at. */
+static const u8 *target(const u8 *branch, const u8 *at)
 {
 	s32 distance;
 
-	memcpy(&distance, jump + 1, sizeof(distance));
-	return jump + CALL_LEN + distance;
+	memcpy(&distance, branch + 1, sizeof(distance));
+	return at + CALL_LEN + distance;
 }
 
 /* Thunks for single branches that are unsafe where they are: of the kernel, and of a module. */
@@ -114,7 +122,8 @@ static bool same(const u8 *sample, const u8 *ours, int len)
 	if (len <= 0)
 		return false;
 	if (*ours == JMP && *sample == JMP && len == CALL_LEN)
-		return !memcmp(sample, ours, len) || same_its_thunk(target(sample), target(ours));
+		return !memcmp(sample, ours, len) ||
+		       same_its_thunk(target(sample, sample), target(ours, sample));
 	if (ours[len - 1] != INT3)
 		return false;
 	return !memcmp(sample, ours, len - 1);
@@ -132,7 +141,7 @@ static const u8 *sample_site(const u8 *sample)
 static void say_form(const char *what, const u8 *code, const u8 *at)
 {
 	if (*code == JMP)
-		pr_info("%s through %ps\n", what, at + (target(code) - code));
+		pr_info("%s through %ps\n", what, target(code, at));
 	else
 		pr_info("%s is %*ph\n", what, 3, code);
 }
@@ -198,8 +207,8 @@ static void test_call(void)
 	pr_info("call is counted by %d bytes\n", n);
 	TEST(!n || (n > 0 && mmkit_jit_emit_call(buf, function - n, function) == n + CALL_LEN &&
 		    !memcmp(buf, function - n, n)), "a call is counted as the kernel counts it");
-	/* It was made for the first byte of its target. */
-	TEST(n >= 0 && buf[n] == 0xe8 && target(buf + n) == buf + n, "and leads to its target");
+	TEST(n >= 0 && buf[n] == 0xe8 && target(buf + n, function) == function,
+	     "and leads to its target");
 	TEST(mmkit_jit_emit_call(buf, FAR_AWAY, function) == -ERANGE,
 	     "no call reaches a function that is too far away");
 }
@@ -253,8 +262,14 @@ static void test_forms(void)
 }
 
 /* stp x19, x20, [sp, #-16]! and so on to x29, x30, and back */
-static const u32 save[] = { 0xa9bf53f3, 0xa9bf5bf5, 0xa9bf63f7, 0xa9bf6bf9, 0xa9bf73fb, 0xa9bf7bfd };
-static const u32 restore[] = { 0xa8c17bfd, 0xa8c173fb, 0xa8c16bf9, 0xa8c163f7, 0xa8c15bf5, 0xa8c153f3 };
+static const u32 save[] = {
+	0xa9bf53f3, 0xa9bf5bf5, 0xa9bf63f7, 0xa9bf6bf9, 0xa9bf73fb, 0xa9bf7bfd,
+};
+
+static const u32 restore[] = {
+	0xa8c17bfd, 0xa8c173fb, 0xa8c16bf9, 0xa8c163f7, 0xa8c15bf5, 0xa8c153f3,
+};
+
 /* bti jc */
 static const u32 jump_pad[] = { 0xd50324df };
 
@@ -315,13 +330,13 @@ static void test_calls(void)
 
 	if (!begin("calls"))
 		return;
-	add(mmkit_jit_emit_prologue(code.buf + code.len));
-	of_kernel = mmkit_jit_emit_call(HERE, int_sqrt);
+	add(mmkit_jit_emit_prologue(here()));
+	of_kernel = mmkit_jit_emit_call(here(), there(), int_sqrt);
 	add(of_kernel);
 	add_result_to_argument();
-	of_module = mmkit_jit_emit_call(HERE, add_seven);
+	of_module = mmkit_jit_emit_call(here(), there(), add_seven);
 	add(of_module);
-	add(mmkit_jit_emit_epilogue(HERE));
+	add(mmkit_jit_emit_epilogue(here(), there()));
 	function = end();
 	pr_info("veneer: %d bytes to the kernel, %d bytes to a module %ld MiB away\n", of_kernel,
 		of_module, ((long)add_seven - (long)code.text) >> 20);
@@ -343,10 +358,10 @@ static void test_far_call(void)
 
 	if (IS_ENABLED(CONFIG_X86_64) || !begin("far_call"))
 		return;
-	add(mmkit_jit_emit_prologue(code.buf));
-	n = mmkit_jit_emit_call(code.buf + code.len, NULL, add_seven);
+	add(mmkit_jit_emit_prologue(here()));
+	n = mmkit_jit_emit_call(here(), NULL, add_seven);
 	add(n);
-	add(mmkit_jit_emit_epilogue(HERE));
+	add(mmkit_jit_emit_epilogue(here(), there()));
 	function = end();
 	TEST(n == 20 && function && function(35) == 42, "a call of any address arrives");
 	mmkit_jit_free(code.text);
@@ -356,18 +371,18 @@ static void test_far_call(void)
 static int add_jump_through(unsigned int reg, int label)
 {
 	code.len = 0;
-	add(mmkit_jit_emit_prologue(code.buf));
+	add(mmkit_jit_emit_prologue(here()));
 	add_bytes(save, sizeof(save));
 	add_load(reg, (unsigned long)code.text + label);
-	add(mmkit_jit_emit_indirect_jump(HERE, reg));
+	add(mmkit_jit_emit_indirect_jump(here(), there(), reg));
 	add_load(RESULT_REG, 1);
 	add_bytes(restore, sizeof(restore));
-	add(mmkit_jit_emit_epilogue(HERE));
+	add(mmkit_jit_emit_epilogue(here(), there()));
 	label = code.len;
 	add_bytes(jump_pad, sizeof(jump_pad));
 	add_load(RESULT_REG, 1000 + reg);
 	add_bytes(restore, sizeof(restore));
-	add(mmkit_jit_emit_epilogue(HERE));
+	add(mmkit_jit_emit_epilogue(here(), there()));
 	return label;
 }
 
@@ -400,17 +415,18 @@ static void test_jump(void)
 	if (!begin("second"))
 		return;
 	second = code.text;
-	add(mmkit_jit_emit_entry(code.buf));
+	add(mmkit_jit_emit_entry(here()));
 	add_load(RESULT_REG, 77);
-	add(mmkit_jit_emit_return(HERE));
+	add(mmkit_jit_emit_return(here(), there()));
 	if (!end() || !begin("first"))
 		return;
 	first = code.text;
-	add(mmkit_jit_emit_entry(code.buf));
-	n = mmkit_jit_emit_nop(code.buf + code.len);
+	add(mmkit_jit_emit_entry(here()));
+	n = mmkit_jit_emit_nop(here());
 	add(n);
-	TEST(mmkit_jit_emit_jump(HERE, second) == n, "what can become a jump is as long as one");
-	add(mmkit_jit_emit_jump(HERE, second));
+	TEST(mmkit_jit_emit_jump(here(), there(), second) == n,
+	     "what can become a jump is as long as one");
+	add(mmkit_jit_emit_jump(here(), there(), second));
 	function = end();
 	TEST(function && function(0) == 77, "a jump leads into another object, which returns");
 	mmkit_jit_free(first);
@@ -452,9 +468,9 @@ static void test_backtrace(void)
 
 	if (!begin("backtrace"))
 		return;
-	add(mmkit_jit_emit_prologue(code.buf));
-	add(mmkit_jit_emit_call(HERE, look_back));
-	add(mmkit_jit_emit_epilogue(HERE));
+	add(mmkit_jit_emit_prologue(here()));
+	add(mmkit_jit_emit_call(here(), there(), look_back));
+	add(mmkit_jit_emit_epilogue(here(), there()));
 	function = end();
 	TEST(function && enter_generated(function) == 2, "a function of a frame returns");
 	for (i = 0; i < traced; i++) {

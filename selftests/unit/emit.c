@@ -316,7 +316,8 @@ static void arm64_near(u32 reg, u64 to)
 static void arm64_any(u32 reg, u64 to)
 {
 	reads(jit_arm64_address(buf(), reg, to),
-	      "mov x%u, #0x%x\nmovk x%u, #0x%x, lsl #16\nmovk x%u, #0x%x, lsl #32\nmovk x%u, #0x%x, lsl #48",
+	      "mov x%u, #0x%x\nmovk x%u, #0x%x, lsl #16\n"
+	      "movk x%u, #0x%x, lsl #32\nmovk x%u, #0x%x, lsl #48",
 	      reg, (u16)to, reg, (u16)(to >> 16), reg, (u16)(to >> 32), reg, (u16)(to >> 48));
 }
 
