@@ -82,7 +82,7 @@ static void fetch(struct unpack_code *code, unsigned int reg, unsigned int first
 		return;
 	}
 	/* extr reg, next word, word, #shift */
-	unpack_le32(code, 0x93c00000 | (word + 1) << 16 | shift << 10 | word << 5 | reg);
+	unpack_le32(code, 0x93c00000 | word << 16 | shift << 10 | (word + 1) << 5 | reg);
 	if (bits < 64)
 		take_bits(code, reg, reg, 0, bits);
 }
