@@ -237,7 +237,8 @@ static void code_fits(void)
 				longest[c] = len;
 			/* The sanitizer watches the byte behind. */
 			buf = malloc(len);
-			EXPECT(compilers[c](&format, buf, len) == len, "compiler %u, format %u", c, i);
+			EXPECT(compilers[c](&format, buf, len) == len, "compiler %u, format %u",
+			       c, i);
 			EXPECT(compilers[c](&format, buf, len - 1) == -ENOSPC,
 			       "compiler %u, format %u", c, i);
 			free(buf);

@@ -238,7 +238,8 @@ static const struct {
 		.words = 1, .nr_fields = 1, .bits = { 40 }, .add = { 4096 } } },
 	{ "a file system's key, 6 fields", {
 		.words = 2, .nr_fields = 6, .from_high = true,
-		.bits = { 28, 41, 0, 12, 0, 47 }, .add = { 4096, 0, 0xffffffff, 1, 0, 0x12345678 } } },
+		.bits = { 28, 41, 0, 12, 0, 47 },
+		.add = { 4096, 0, 0xffffffff, 1, 0, 0x12345678 } } },
 	{ "16 fields of 24 bits", {
 		.words = 6, .nr_fields = 16,
 		.bits = { 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24 } } },
