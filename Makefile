@@ -48,11 +48,11 @@ install: all
 	$(SUDO) $(MAKE) -C "$(KDIR)" M="$(CURDIR)" INSTALL_MOD_DIR=updates modules_install
 	$(SUDO) depmod -a $$(basename $$(dirname "$(KDIR)")) 2>/dev/null || $(SUDO) depmod -a
 
-# Of the kernel that the modules here were built for. DKMS keeps the same by itself.
+# For the kernel that the modules here were built for. DKMS keeps the same by itself.
+install-headers: built = $(shell PATH="$$PATH:/usr/sbin:/sbin" modinfo -F vermagic mmkit.ko 2>/dev/null | cut -d ' ' -f 1)
 install-headers:
-	@test -e mmkit.ko || { echo "mmkit: mmkit.ko is not built; run make first" >&2; exit 1; }
-	$(if $(DESTDIR),,$(SUDO)) include/install.sh \
-		"$(DESTDIR)$(headers)/$$(PATH="$$PATH:/usr/sbin:/sbin"; modinfo -F vermagic mmkit.ko | cut -d ' ' -f 1)"
+	@test -n "$(built)" || { echo "mmkit: mmkit.ko is not built; run make first" >&2; exit 1; }
+	$(if $(DESTDIR),,$(SUDO)) include/install.sh "$(DESTDIR)$(headers)/$(built)"
 
 # The sources may have changed since the last time, hence --force.
 dkms:
