@@ -9,7 +9,7 @@ map=$mmkit_debugfs/jit/map
 
 cost() { case_dmesg | sed -n 's/^.*] unpack: cost - //p'; }
 mapped() { grep -w unpack $map | grep -c 'unpack_[0-9]'; }
-not_mapped() { ! grep -w unpack $map; }
+not_mapped() { [ -r $map ] && ! grep -w unpack $map; }
 stays() { ! rmmod "$1"; }
 
 load mmkit
