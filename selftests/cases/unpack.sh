@@ -9,6 +9,7 @@ map=$mmkit_debugfs/jit/map
 
 cost() { case_dmesg | sed -n 's/^.*] unpack: cost - //p'; }
 mapped() { grep -w unpack $map | grep -c 'unpack_[0-9]'; }
+not_wrong() { ! case_dmesg | grep 'unpack: not ok'; }
 not_mapped() { [ -r $map ] && ! grep -w unpack $map; }
 stays() { ! rmmod "$1"; }
 
@@ -25,7 +26,9 @@ unload unpack
 
 # They stay: the map names them and their owner, and what they lie in cannot go away.
 load unpack stay=1 keys=1000
+check "they do what they should once more" not_wrong
 check "each function is in the map, under its name and its module's" [ "$(mapped)" = 1046 ]
+grep -w unpack $map | head -n 3
 check "mmkit_jit does not unload while they are there" stays mmkit_jit
 unload unpack
 check "nothing of them is in the map afterwards" not_mapped
