@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Helpers for the text allocator; sourced by its cases after suite.sh.
+#
+#   jit_load [P=V...]             loads the allocator, with parameters, or ends the case
+#   jit_unload                    and unloads it, with what it needs; no text may be used then
+#   jit_test WHAT [P=V...]        the test module does something, its results are stated
+#   jit_value NAME                what a file of the allocator in sysfs holds
+#   jit_stat KEY                  a number of debugfs jit/stats
+#   jit_idle                      no byte is used (frees that wait are over)
+
+jit=/sys/kernel/mmkit/jit
+jit_debugfs=$mmkit_debugfs/jit
+
+jit_load()
+{
+	_is_loaded mmkit || load mmkit || exit
+	_is_loaded mmkit_unmapped || load mmkit_unmapped || exit
+	load mmkit_jit "$@" || exit
+}
+
+jit_unload() { unload mmkit_jit mmkit_unmapped mmkit; }
+
+jit_test()
+{
+	local what=$1
+	shift
+	echo "<6>mmkit_test_jit: begin $what" > /dev/kmsg
+	load mmkit_test_jit what="$what" "$@" || return
+	unload mmkit_test_jit
+	_dmesg_since "mmkit_test_jit: begin" | sed -n 's/^.*] mmkit_test_jit: \(ok\|not ok\) - /\1 /p' > /tmp/said.jit
+	[ -s /tmp/said.jit ] || fail "$what: nothing was said"
+	while read -r line; do
+		case $line in
+		ok\ *) pass "$what: ${line#ok }" ;;
+		*) fail "$what: ${line#not ok }" ;;
+		esac
+	done < /tmp/said.jit
+	_dmesg_since "mmkit_test_jit: begin" | sed -n 's/^.*] mmkit_test_jit: #/#/p'
+}
+
+jit_value() { cat "$jit/$1"; }
+
+jit_stat() { awk -v key="$1" '$1 == key { print $2 }' $jit_debugfs/stats; }
+
+jit_idle() { [ "$(jit_value used_bytes)" = 0 ]; }
