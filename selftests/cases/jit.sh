@@ -59,6 +59,7 @@ jit_test threads rounds="$(often 600 20000)"
 wait_for 30 jit_idle
 check "nothing is used after that" jit_idle
 echo "locks $(jit_stat locks), contended $(jit_stat contended)"
+check "hardly a lock of a class was found taken" [ $(($(jit_stat contended) * 20)) -lt "$(jit_stat locks)" ]
 
 # --- a fleet of a thousand programs ---
 load mmkit_test_jit what=mix rounds=1000
