@@ -42,12 +42,13 @@
  * @len:   bytes, at least 1; what is left of the object's room stays traps
  * @name:  what maps and profiles call it, copied; may be NULL
  *
- * Any length works that max_bytes allows. Objects begin at a multiple of 16 bytes.
+ * Any length up to 32 MiB works that max_bytes allows. Objects begin at a multiple of 16 bytes.
  * When this returns, @code is complete in memory and all CPUs will fetch it.
  *
- * Context: process, may sleep (takes text_mutex on x86; may refill: reclaim, TLB flush).
+ * Context: process, may sleep (takes text_mutex on x86; may refill: reclaim, TLB flush),
+ *	    not in a workqueue with WQ_MEM_RECLAIM.
  * Return: the address, or NULL: @len is 0 or too large, no memory or address space,
- *	   max_bytes is reached, or the fuse has blown.
+ *	   max_bytes is reached, hibernation begins, or the fuse has blown.
  */
 void *mmkit_jit_alloc_owned(struct module *owner, const void *code, size_t len, const char *name);
 
@@ -91,7 +92,8 @@ static inline void *mmkit_jit_alloc_named(const void *code, size_t len, const ch
  * all CPUs are synchronised before this returns.
  *
  * Context: process, may sleep.
- * Return: 0, -EINVAL when @text is no object or @len too large, -ENOMEM.
+ * Return: 0, -EINVAL when @text is no object, @len is 0 or too large, -EBUSY when it is
+ *	   being written already, -ENOMEM.
  */
 int mmkit_jit_update(void *text, const void *code, size_t len);
 
@@ -100,7 +102,7 @@ int mmkit_jit_update(void *text, const void *code, size_t len);
  * @text: first byte of an object, or NULL
  *
  * The object is filled with traps before its room can be used again. What is not
- * the first byte of a live object is not freed and blows the fuse.
+ * the first byte of a live object, or is being written, is not freed and blows the fuse.
  *
  * Context: process, may sleep; allocates nothing.
  */
@@ -147,7 +149,7 @@ size_t mmkit_jit_size(const void *text);
  *
  * Context: process, may sleep.
  * Return: 0, -EINVAL when @at is in no object or no such branch is there, -ERANGE when
- *	   a direct branch does not reach @to, -EOPNOTSUPP when the kernel lacks a function.
+ *	   a direct branch does not reach @to, -EBUSY when the object is being written.
  */
 int mmkit_jit_patch_branch(void *at, const void *to);
 
@@ -158,7 +160,7 @@ int mmkit_jit_patch_branch(void *at, const void *to);
  * mmkit_jit_emit_entry() - a landing pad, for what is called through a pointer
  * @buf: where to write
  *
- * ENDBR64 on x86, BTI C on arm64; on CPUs without the check it does nothing.
+ * ENDBR64 on x86, BTI JC on arm64; on CPUs without the check it does nothing.
  *
  * Context: any.
  * Return: bytes written.
@@ -169,7 +171,8 @@ int mmkit_jit_emit_entry(void *buf);
  * mmkit_jit_emit_prologue() - a landing pad and a stack frame
  * @buf: where to write
  *
- * Frame pointers are what unwinders of the kernel follow through generated code.
+ * Frame pointers are what unwinders of the kernel follow through generated code. On x86
+ * such a stack counts as unreliable, for which a live patch waits.
  *
  * Context: any.
  * Return: bytes written.

@@ -26,10 +26,10 @@ static inline int jit_arm64_word(u8 *buf, u32 insn)
 	return 4;
 }
 
-/* bti c */
+/* bti jc: for calls and for jumps */
 static inline int jit_arm64_landing_pad(u8 *buf)
 {
-	return jit_arm64_word(buf, 0xd503245f);
+	return jit_arm64_word(buf, 0xd50324df);
 }
 
 /* stp x29, x30, [sp, #-16]!; mov x29, sp */

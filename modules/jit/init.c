@@ -38,9 +38,9 @@ struct mmkit_component mmkit_jit_component = {
 	.attrs	= mmkit_jit_attrs,
 };
 
-/* More than the range of modules is not a limit, but a mistake. */
 static int check_parameters(void)
 {
+	/* More than the range of modules is not a limit, but a mistake. */
 	if (max_bytes < JIT_BLOCK_BYTES || max_bytes > SZ_1G) {
 		pr_err("parameter max_bytes: %lu is not from %u to %u\n", max_bytes,
 		       JIT_BLOCK_BYTES, SZ_1G);
@@ -79,7 +79,8 @@ static int __init jit_init(void)
 	err = mmkit_jit_owners_init();
 	if (err)
 		goto err_component;
-	err = mmkit_jit_space_init(&ksyms, ksym, guarded);
+	mmkit_jit_space_init(&ksyms, ksym, guarded);
+	err = mmkit_jit_events_init();
 	if (err)
 		goto err_owners;
 	/* Nothing fails after this: an open file would outlive the module. */
@@ -103,6 +104,7 @@ module_init(jit_init);
 /* While an object lives somebody has a reference to the module, and this does not run. */
 static void __exit jit_exit(void)
 {
+	mmkit_jit_events_exit();
 	mmkit_component_unregister(&mmkit_jit_component);
 	mmkit_jit_slab_exit();
 	mmkit_jit_space_exit();

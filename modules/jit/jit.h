@@ -76,12 +76,13 @@ struct jit_slab;
 
 /* space.c */
 extern unsigned int mmkit_jit_max_blocks;
-int mmkit_jit_space_init(const struct mmkit_ksym_table *ksyms, bool ksym, bool guarded);
+void mmkit_jit_space_init(const struct mmkit_ksym_table *ksyms, bool ksym, bool guarded);
 void mmkit_jit_space_exit(void);
 int mmkit_jit_space_get(struct jit_slab *slab);
 void mmkit_jit_space_put(struct jit_slab *slab);
 struct jit_slab *mmkit_jit_space_find(unsigned long addr);
 void mmkit_jit_space_drain(void);
+unsigned long mmkit_jit_space_free(void);
 void mmkit_jit_space_each_slab(void (*see)(struct jit_slab *slab, void *data), void *data);
 
 /**
@@ -171,6 +172,7 @@ struct jit_grace {
  * @dead:    it is being freed
  * @used:    bit an object: it is not free
  * @dying:   bit an object: it is being freed
+ * @writing: bit an object: it is being written
  * @grace:   objects that wait
  * @rcu:     frees the descriptor
  * @object:  what is known of each
@@ -186,6 +188,7 @@ struct jit_slab {
 	bool dead;
 	unsigned long *used;
 	unsigned long *dying;
+	unsigned long *writing;
 	struct jit_grace grace[JIT_NR_GRACES];
 	struct rcu_head rcu;
 	struct jit_object object[];
@@ -196,7 +199,8 @@ struct jit_slab {
 
 /**
  * struct jit_class - the slabs of a size
- * @lock:    guards all that follows, and the slabs; taken in any context but NMI
+ * @lock:    guards all but @refill, and the slabs; taken in any context but NMI, and
+ *	      after all others
  * @partial: slabs that have a free object
  * @slabs:   number of slabs
  * @room:    objects in them, free ones too
@@ -233,7 +237,11 @@ struct jit_owner *mmkit_jit_owner_get(struct module *mod);
 void mmkit_jit_owner_put(struct jit_owner *owner);
 void mmkit_jit_owners_show(struct seq_file *m);
 
-/* poke_x86.c, poke_arm64.c */
+/* events.c */
+int mmkit_jit_events_init(void);
+void mmkit_jit_events_exit(void);
+
+/* poke_x86.c, poke_arm64.c: what is written lies in one page */
 int mmkit_jit_poke_init(const struct mmkit_ksym_table *ksyms);
 void mmkit_jit_poke_exit(void);
 unsigned long mmkit_jit_poke_alias(void);

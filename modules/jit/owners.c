@@ -80,6 +80,7 @@ static void owner_goes(struct jit_owner *owner)
 	if (objects)
 		pr_warn("module %s leaves %ld objects behind, %ld bytes; mmkit_jit stays loaded\n",
 			owner->name, objects, atomic_long_read(&owner->bytes));
+	/* A lookup that is led into the orphans finds no match there, and asks again with the lock. */
 	hash_del_rcu(&owner->node);
 	owner->mod = ERR_PTR(-ESRCH);
 	hlist_add_head_rcu(&owner->node, &orphans);

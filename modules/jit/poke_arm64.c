@@ -13,11 +13,8 @@
 #include <asm/debug-monitors.h>
 #include <asm/insn.h>
 
+#include "encode_arm64.h"
 #include "jit.h"
-
-#define INSN_NOP	0xd503201f
-#define INSN_B		0x14000000
-#define INSN_B_MASK	0xfc000000
 
 /* A whole number of instructions: what is behind @len stays as it is. */
 static size_t whole(void *text, void *code, size_t len)
@@ -157,35 +154,30 @@ void mmkit_jit_poke(void *text, void *code, size_t len)
 	write_insns(text, code, whole(text, code, len));
 }
 
-/* A page at a time: interrupts are off while one is written. */
 void mmkit_jit_poke_trap(void *text, size_t len)
 {
-	size_t done, part;
-
-	len = round_up(len, AARCH64_INSN_SIZE);
-	for (done = 0; done < len; done += part) {
-		part = min_t(size_t, len - done, PAGE_SIZE - offset_in_page(text + done));
-		jit_stat(JIT_WRITES);
-		write_traps(text + done, part);
-		cond_resched();
-	}
+	jit_stat(JIT_WRITES);
+	write_traps(text, round_up(len, AARCH64_INSN_SIZE));
 }
+
+/* Bits of a branch that tell where to. */
+#define BRANCH_DISTANCE	0x3ffffff
 
 int mmkit_jit_poke_branch(void *at, const void *to)
 {
-	long distance = (long)to - (long)at;
-	u32 old;
+	__le32 branch, nop, old;
 	int err;
 
 	if ((unsigned long)at % AARCH64_INSN_SIZE)
 		return -EINVAL;
-	old = le32_to_cpu(*(__le32 *)at);
-	if (old != INSN_NOP && (old & INSN_B_MASK) != INSN_B)
+	err = jit_arm64_branch((u8 *)&branch, JIT_ARM64_B, (unsigned long)at, (unsigned long)to);
+	if (err < 0)
+		return err;
+	jit_arm64_nop((u8 *)&nop);
+	old = *(__le32 *)at;
+	if (old != nop && (le32_to_cpu(old) & ~BRANCH_DISTANCE) != JIT_ARM64_B)
 		return -EINVAL;
-	if (distance < -(long)SZ_128M || distance >= SZ_128M || distance % AARCH64_INSN_SIZE)
-		return -ERANGE;
-	err = mmkit_ksym(aarch64_insn_patch_text_nosync)(at, INSN_B |
-							 ((distance >> 2) & ~INSN_B_MASK));
+	err = mmkit_ksym(aarch64_insn_patch_text_nosync)(at, le32_to_cpu(branch));
 	kick_all_cpus_sync();
 	return err;
 }

@@ -7,13 +7,8 @@
 #include <linux/mutex.h>
 #include <linux/string.h>
 
+#include "encode_x86.h"
 #include "jit.h"
-
-#define INT3		0xcc
-#define JMP_REL32	0xe9
-
-/* The only instruction of five bytes that compilers and mmkit_jit_emit_nop() make a NOP of. */
-static const u8 nop5[JIT_BRANCH_BYTES] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
 
 static struct mutex *text_lock;
 
@@ -35,7 +30,7 @@ unsigned long mmkit_jit_poke_alias(void)
 /* Through an ordinary mapping. */
 void mmkit_jit_poke_fill(void *to, size_t len)
 {
-	memset(to, INT3, len);
+	memset(to, JIT_X86_INT3, len);
 }
 
 void mmkit_jit_poke(void *text, void *code, size_t len)
@@ -47,7 +42,7 @@ void mmkit_jit_poke(void *text, void *code, size_t len)
 void mmkit_jit_poke_trap(void *text, size_t len)
 {
 	jit_stat(JIT_WRITES);
-	mmkit_ksym(text_poke_set)(text, INT3, len);
+	mmkit_ksym(text_poke_set)(text, JIT_X86_INT3, len);
 }
 
 /* No CPU executes what it fetched before. */
@@ -64,19 +59,18 @@ void mmkit_jit_poke_fresh(void *text, size_t len)
 
 int mmkit_jit_poke_branch(void *at, const void *to)
 {
-	long distance = (long)to - (long)(at + JIT_BRANCH_BYTES);
-	u8 insn[JIT_BRANCH_BYTES] = { JMP_REL32 };
-	s32 rel = distance;
+	u8 insn[JIT_BRANCH_BYTES], nop[JIT_BRANCH_BYTES];
+	int len = jit_x86_branch(insn, JIT_X86_JMP, (unsigned long)at, (unsigned long)to);
 
-	if (rel != distance)
-		return -ERANGE;
-	memcpy(insn + 1, &rel, sizeof(rel));
+	if (len < 0)
+		return len;
+	jit_x86_nop(nop);
 	mutex_lock(text_lock);
-	if (*(u8 *)at != JMP_REL32 && memcmp(at, nop5, sizeof(nop5))) {
+	if (*(u8 *)at != JIT_X86_JMP && memcmp(at, nop, sizeof(nop))) {
 		mutex_unlock(text_lock);
 		return -EINVAL;
 	}
-	mmkit_poke_branch(at, insn, sizeof(insn));
+	mmkit_poke_branch(at, insn, len);
 	mutex_unlock(text_lock);
 	return 0;
 }

@@ -43,7 +43,7 @@ JIT_ATTR(text_bytes, BLOCK_BYTES(mmkit_jit_space.blocks));
 JIT_ATTR(used_bytes, used_bytes());
 JIT_ATTR(pages_2m, READ_ONCE(mmkit_jit_space.large));
 JIT_ATTR(va_bytes, BLOCK_BYTES(mmkit_jit_space.slots));
-JIT_ATTR(va_free, BLOCK_BYTES(mmkit_jit_space.slots) - BLOCK_BYTES(mmkit_jit_space.blocks));
+JIT_ATTR(va_free, mmkit_jit_space_free());
 
 static ssize_t drain_store(struct kobject *kobj, struct kobj_attribute *attr, const char *buf,
 			   size_t count)
@@ -107,6 +107,15 @@ struct map {
 	bool addresses;
 };
 
+/* A name is the owner's, and can hold anything. */
+static void show_object(struct map *map, unsigned long addr, const struct jit_object *object)
+{
+	seq_printf(map->m, "%lx %x %s ", map->addresses ? addr : 0, object->len,
+		   object->owner->name);
+	seq_escape(map->m, object->name ?: "-", "\n\\");
+	seq_putc(map->m, '\n');
+}
+
 /* Live objects only: those that are being freed have no name any more. */
 static void map_slab(struct jit_slab *slab, void *data)
 {
@@ -119,9 +128,8 @@ static void map_slab(struct jit_slab *slab, void *data)
 	for_each_set_bit(idx, slab->used, slab->objects) {
 		object = &slab->object[idx];
 		if (object->owner && !test_bit(idx, slab->dying))
-			seq_printf(map->m, "%lx %x %s %s\n", map->addresses ?
-				   slab->addr + (unsigned long)idx * slab->bytes : 0, object->len,
-				   object->owner->name, object->name ?: "-");
+			show_object(map, slab->addr + (unsigned long)idx * slab->bytes,
+				    object);
 	}
 	mmkit_jit_class_unlock(slab->class, flags);
 }

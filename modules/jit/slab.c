@@ -30,10 +30,9 @@ unsigned long mmkit_jit_class_lock(struct jit_class *class)
 
 	local_irq_save(flags);
 	jit_stat(JIT_LOCKS);
-	if (!raw_spin_trylock(&class->lock)) {
+	if (raw_spin_is_locked(&class->lock))
 		jit_stat(JIT_CONTENDED);
-		raw_spin_lock(&class->lock);
-	}
+	raw_spin_lock(&class->lock);
 	/* Some callers hold it only if they found something, which sparse cannot follow. */
 	__release(&class->lock);
 	return flags;
@@ -53,7 +52,7 @@ static bool is_run(const struct jit_class *class)
 static size_t slab_meta_bytes(const struct jit_slab *slab)
 {
 	return struct_size(slab, object, slab->objects) +
-	       (2 + 2 * JIT_NR_GRACES) * BITS_TO_LONGS(slab->objects) * sizeof(long);
+	       (3 + 2 * JIT_NR_GRACES) * BITS_TO_LONGS(slab->objects) * sizeof(long);
 }
 
 static struct jit_slab *slab_alloc(struct jit_class *class, size_t len)
@@ -78,8 +77,9 @@ static struct jit_slab *slab_alloc(struct jit_class *class, size_t len)
 	bits = (unsigned long *)&slab->object[slab->objects];
 	slab->used = bits;
 	slab->dying = bits + BITS_TO_LONGS(slab->objects);
+	slab->writing = bits + 2 * BITS_TO_LONGS(slab->objects);
 	for (kind = 0; kind < JIT_NR_GRACES; kind++)
-		grace_init(slab, kind, bits + (2 + 2 * kind) * BITS_TO_LONGS(slab->objects));
+		grace_init(slab, kind, bits + (3 + 2 * kind) * BITS_TO_LONGS(slab->objects));
 	return slab;
 }
 
@@ -198,7 +198,8 @@ static void object_done(struct jit_slab *slab, unsigned int idx)
 	dies = slab_dies(slab);
 	mmkit_jit_class_unlock(class, flags);
 
-	jit_stat(JIT_FREES);
+	if (object.owner)
+		jit_stat(JIT_FREES);
 	kfree(object.name);
 	mmkit_jit_owner_put(object.owner);
 	if (dies)
@@ -206,7 +207,7 @@ static void object_done(struct jit_slab *slab, unsigned int idx)
 	module_put(THIS_MODULE);
 }
 
-/* Under RCU and the lock of the class: the live object that @addr lies in, or -1. */
+/* Under the lock: the live object that @addr lies in, or -1. */
 static int object_of(struct jit_slab *slab, unsigned long addr)
 {
 	unsigned int idx = (addr - slab->addr) / slab->bytes;
@@ -218,43 +219,51 @@ static int object_of(struct jit_slab *slab, unsigned long addr)
 }
 
 /*
- * The slab of a live object whose first byte is @text, locked, under RCU: for what
- * follows until object_release(). NULL, and nothing held, where there is none.
+ * The slab of the live object that @addr lies in, with the lock of its class, under
+ * which neither can go. NULL, and no lock, where there is none.
  */
-static struct jit_slab *object_hold(const void *text, unsigned int *idx, unsigned long *flags)
+static struct jit_slab *object_hold(unsigned long addr, unsigned int *idx, unsigned long *flags)
 {
 	struct jit_slab *slab;
-	int found = -1;
+	int found;
 
 	rcu_read_lock();
-	slab = mmkit_jit_space_find((unsigned long)text);
+	slab = mmkit_jit_space_find(addr);
 	if (slab) {
 		*flags = mmkit_jit_class_lock(slab->class);
-		found = object_of(slab, (unsigned long)text);
-		if (found >= 0 && object_addr(slab, found) == text) {
-			*idx = found;
-			__release(RCU);
-			return slab;
+		found = object_of(slab, addr);
+		*idx = found;
+		if (found < 0) {
+			mmkit_jit_class_unlock(slab->class, *flags);
+			slab = NULL;
 		}
-		mmkit_jit_class_unlock(slab->class, *flags);
 	}
 	rcu_read_unlock();
-	return NULL;
+	return slab;
 }
 
-static void object_release(struct jit_slab *slab, unsigned long flags)
+/* The same, of an object whose first byte is @text. */
+static struct jit_slab *object_hold_first(const void *text, unsigned int *idx, unsigned long *flags)
 {
-	mmkit_jit_class_unlock(slab->class, flags);
-	__acquire(RCU);
-	rcu_read_unlock();
+	struct jit_slab *slab = object_hold((unsigned long)text, idx, flags);
+
+	if (slab && object_addr(slab, *idx) != text) {
+		mmkit_jit_class_unlock(slab->class, *flags);
+		slab = NULL;
+	}
+	return slab;
 }
 
-/* Marks an object as dying; what was not one blows the fuse, and is left alone. */
+/* Marks an object as dying. What is not one, or is being written, blows the fuse. */
 static struct jit_slab *object_hold_dying(void *text, unsigned int *idx, unsigned long *flags)
 {
-	struct jit_slab *slab = object_hold(text, idx, flags);
+	struct jit_slab *slab = object_hold_first(text, idx, flags);
 	struct jit_owner *owner;
 
+	if (slab && test_bit(*idx, slab->writing)) {
+		mmkit_jit_class_unlock(slab->class, *flags);
+		slab = NULL;
+	}
 	if (!slab) {
 		mmkit_fuse_blow(&mmkit_jit_component, "what is freed is a live object");
 		return NULL;
@@ -264,6 +273,28 @@ static struct jit_slab *object_hold_dying(void *text, unsigned int *idx, unsigne
 	atomic_long_dec(&owner->objects);
 	atomic_long_sub(slab->object[*idx].len, &owner->bytes);
 	return slab;
+}
+
+/* Under the lock, which is given up: the object stays until it is written. */
+static int object_write_begin(struct jit_slab *slab, unsigned int idx, unsigned long flags)
+{
+	bool busy = __test_and_set_bit(idx, slab->writing);
+
+	mmkit_jit_class_unlock(slab->class, flags);
+	return busy ? -EBUSY : 0;
+}
+
+static void object_write_end(struct jit_slab *slab, unsigned int idx)
+{
+	unsigned long flags = mmkit_jit_class_lock(slab->class);
+
+	__clear_bit(idx, slab->writing);
+	mmkit_jit_class_unlock(slab->class, flags);
+}
+
+static size_t in_one_page(const void *text, size_t len)
+{
+	return min_t(size_t, len, PAGE_SIZE - offset_in_page(text));
 }
 
 /*
@@ -279,7 +310,7 @@ static int object_write(void *text, const void *code, size_t len)
 	if (!copy)
 		return -ENOMEM;
 	for (done = 0; done < len; done += part) {
-		part = min_t(size_t, len - done, PAGE_SIZE - offset_in_page(text + done));
+		part = in_one_page(text + done, len - done);
 		memcpy(copy, code + done, part);
 		mmkit_jit_poke(text + done, copy, part);
 		cond_resched();
@@ -291,7 +322,14 @@ static int object_write(void *text, const void *code, size_t len)
 
 static void object_fill(struct jit_slab *slab, unsigned int idx)
 {
-	mmkit_jit_poke_trap(object_addr(slab, idx), slab->object[idx].len);
+	size_t done, part, len = slab->object[idx].len;
+	void *text = object_addr(slab, idx);
+
+	for (done = 0; done < len; done += part) {
+		part = in_one_page(text + done, len - done);
+		mmkit_jit_poke_trap(text + done, part);
+		cond_resched();
+	}
 }
 
 /* --- the interface ----------------------------------------------------------- */
@@ -310,19 +348,17 @@ static void *alloc(struct jit_class *class, struct jit_owner *owner, const void 
 		return NULL;
 	__module_get(THIS_MODULE);
 
+	/* It is nobody's until it is written: a stray free does not find it. */
+	if (code && object_write(object_addr(slab, idx), code, len)) {
+		object_done(slab, idx);
+		return NULL;
+	}
+	atomic_long_inc(&owner->objects);
+	atomic_long_add(len, &owner->bytes);
 	flags = mmkit_jit_class_lock(class);
 	class->used_bytes += len;
 	slab->object[idx] = (struct jit_object) { .owner = owner, .name = name, .len = len };
 	mmkit_jit_class_unlock(class, flags);
-	if (code && object_write(object_addr(slab, idx), code, len)) {
-		/* Nothing was written: the name and the owner stay the caller's. */
-		flags = mmkit_jit_class_lock(class);
-		slab->object[idx].owner = NULL;
-		slab->object[idx].name = NULL;
-		mmkit_jit_class_unlock(class, flags);
-		object_done(slab, idx);
-		return NULL;
-	}
 	return object_addr(slab, idx);
 }
 
@@ -345,8 +381,6 @@ void *mmkit_jit_alloc_owned(struct module *mod, const void *code, size_t len, co
 		text = alloc(&mmkit_jit_classes[len <= JIT_CLASS_MAX_BYTES ? jit_class(len) : JIT_RUNS],
 			     owner, code, len, name);
 	if (text) {
-		atomic_long_inc(&owner->objects);
-		atomic_long_add(len, &owner->bytes);
 		jit_stat(JIT_ALLOCS);
 		return text;
 	}
@@ -366,21 +400,36 @@ size_t mmkit_jit_size(const void *text)
 	unsigned int idx;
 	size_t len;
 
-	slab = object_hold(text, &idx, &flags);
+	slab = object_hold_first(text, &idx, &flags);
 	if (!slab)
 		return 0;
 	len = slab->object[idx].len;
-	object_release(slab, flags);
+	mmkit_jit_class_unlock(slab->class, flags);
 	return len;
 }
 MMKIT_EXPORT(mmkit_jit_size);
 
 int mmkit_jit_update(void *text, const void *code, size_t len)
 {
+	struct jit_slab *slab;
+	unsigned long flags;
+	unsigned int idx;
+	int err;
+
 	might_sleep();
-	if (!len || len > mmkit_jit_size(text))
+	slab = object_hold_first(text, &idx, &flags);
+	if (!slab)
 		return -EINVAL;
-	return object_write(text, code, len);
+	if (!len || len > slab->object[idx].len) {
+		mmkit_jit_class_unlock(slab->class, flags);
+		return -EINVAL;
+	}
+	err = object_write_begin(slab, idx, flags);
+	if (err)
+		return err;
+	err = object_write(text, code, len);
+	object_write_end(slab, idx);
+	return err;
 }
 MMKIT_EXPORT(mmkit_jit_update);
 
@@ -396,7 +445,7 @@ void mmkit_jit_free(void *text)
 	slab = object_hold_dying(text, &idx, &flags);
 	if (!slab)
 		return;
-	object_release(slab, flags);
+	mmkit_jit_class_unlock(slab->class, flags);
 	object_fill(slab, idx);
 	mmkit_jit_poke_sync();
 	object_done(slab, idx);
@@ -405,23 +454,25 @@ MMKIT_EXPORT(mmkit_jit_free);
 
 int mmkit_jit_patch_branch(void *at, const void *to)
 {
-	unsigned long addr = (unsigned long)at, flags;
 	struct jit_slab *slab;
-	bool inside = false;
-	int idx;
+	unsigned long flags;
+	unsigned int idx;
+	int err;
 
 	might_sleep();
-	rcu_read_lock();
-	slab = mmkit_jit_space_find(addr);
-	if (slab) {
-		flags = mmkit_jit_class_lock(slab->class);
-		idx = object_of(slab, addr);
-		inside = idx >= 0 && addr + JIT_BRANCH_BYTES <=
-			 (unsigned long)object_addr(slab, idx) + slab->object[idx].len;
+	slab = object_hold((unsigned long)at, &idx, &flags);
+	if (!slab)
+		return -EINVAL;
+	if (at + JIT_BRANCH_BYTES > object_addr(slab, idx) + slab->object[idx].len) {
 		mmkit_jit_class_unlock(slab->class, flags);
+		return -EINVAL;
 	}
-	rcu_read_unlock();
-	return inside ? mmkit_jit_poke_branch(at, to) : -EINVAL;
+	err = object_write_begin(slab, idx, flags);
+	if (err)
+		return err;
+	err = mmkit_jit_poke_branch(at, to);
+	object_write_end(slab, idx);
+	return err;
 }
 MMKIT_EXPORT(mmkit_jit_patch_branch);
 
@@ -434,6 +485,7 @@ static void grace_over(struct rcu_head *rcu)
 	queue_work(grace_wq, &grace->work);
 }
 
+/* Under the lock: who sees that it runs can wait for its end. */
 static void grace_wait(struct jit_grace *grace)
 {
 	jit_stat(JIT_GRACES);
@@ -446,14 +498,15 @@ static void grace_wait(struct jit_grace *grace)
 }
 
 /* Under the lock: what was freed meanwhile is waited for next, if there is any. */
-static bool grace_next(struct jit_grace *grace)
+static void grace_next(struct jit_grace *grace)
 {
 	unsigned int objects = grace->slab->objects;
 
 	grace->running = !bitmap_empty(grace->pending, objects);
 	bitmap_copy(grace->doomed, grace->pending, objects);
 	bitmap_zero(grace->pending, objects);
-	return grace->running;
+	if (grace->running)
+		grace_wait(grace);
 }
 
 static void grace_work(struct work_struct *work)
@@ -462,7 +515,7 @@ static void grace_work(struct work_struct *work)
 	struct jit_slab *slab = grace->slab;
 	unsigned long flags;
 	unsigned int idx;
-	bool again, dies;
+	bool dies;
 
 	for_each_set_bit(idx, grace->doomed, slab->objects)
 		object_fill(slab, idx);
@@ -472,11 +525,9 @@ static void grace_work(struct work_struct *work)
 		object_done(slab, idx);
 
 	flags = mmkit_jit_class_lock(slab->class);
-	again = grace_next(grace);
-	dies = !again && slab_dies(slab);
+	grace_next(grace);
+	dies = slab_dies(slab);
 	mmkit_jit_class_unlock(slab->class, flags);
-	if (again)
-		grace_wait(grace);
 	if (dies)
 		slab_del(slab);
 }
@@ -498,7 +549,6 @@ static void free_after(void *text, enum jit_grace_kind kind)
 	struct jit_slab *slab;
 	unsigned long flags;
 	unsigned int idx;
-	bool begin = false;
 
 	if (!text)
 		return;
@@ -508,10 +558,8 @@ static void free_after(void *text, enum jit_grace_kind kind)
 	grace = &slab->grace[kind];
 	__set_bit(idx, grace->pending);
 	if (!grace->running)
-		begin = grace_next(grace);
-	object_release(slab, flags);
-	if (begin)
-		grace_wait(grace);
+		grace_next(grace);
+	mmkit_jit_class_unlock(slab->class, flags);
 }
 
 void mmkit_jit_free_rcu(void *text)

@@ -16,8 +16,9 @@
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
-#include <linux/suspend.h>
 #include <linux/vmalloc.h>
+
+#include <asm/cacheflush.h>
 
 #include <mmkit/unmapped.h>
 #include <mmkit/walk.h>
@@ -37,6 +38,7 @@
  * @large: one entry of the page table maps it
  * @used:  pages that belong to slabs
  * @ksym:  says to the kernel that this is text
+ * @gone:  in a list of blocks that are being given back
  * @slab:  the slab that each page belongs to
  * @chunk: the memory
  */
@@ -46,6 +48,7 @@ struct jit_block {
 	bool large;
 	unsigned int used;
 	struct bpf_ksym ksym;
+	struct list_head gone;
 	struct jit_slab *slab[JIT_BLOCK_PAGES];
 	struct page *chunk[];
 };
@@ -71,14 +74,18 @@ struct jit_window {
 unsigned int mmkit_jit_max_blocks;
 struct jit_space mmkit_jit_space;
 
-/* Guards windows and blocks. Windows stay until the module goes; lookups take no lock. */
+/*
+ * Guards windows and blocks. Windows stay until the module goes; lookups take no lock.
+ * Order: refill of a class, this, and then the lock of a class or those of
+ * mmkit_unmapped and of the kernel's symbols.
+ */
 static DEFINE_MUTEX(space_lock);
 static struct jit_window *windows[MAX_WINDOWS];
 static unsigned int nr_windows;
 static unsigned int nr_spare;
 static unsigned long area_start, area_far_start, area_end;
 static pgprot_t text_prot;
-static bool want_ksym;
+static bool want_ksym, far_reported;
 
 /* --- blocks ---------------------------------------------------------------- */
 
@@ -87,7 +94,7 @@ static void chunks_free(struct jit_block *block)
 	unsigned int i;
 
 	for (i = 0; i < JIT_BLOCK_PAGES >> block->order && block->chunk[i]; i++) {
-		/* Nothing but traps is in it. */
+		/* Traps, or what the kernel had left there: no secret of a user of the cache. */
 		mmkit_unmapped_free_noscrub(block->chunk[i], block->order);
 		block->chunk[i] = NULL;
 	}
@@ -150,18 +157,36 @@ static void block_unmap(struct jit_block *block)
 	mmkit_ksym(vunmap_range)(block->addr, block->addr + JIT_BLOCK_BYTES);
 }
 
+static struct page *block_page(struct jit_block *block, unsigned int i)
+{
+	return block->chunk[i >> block->order] + (i & ((1U << block->order) - 1));
+}
+
+#ifdef CONFIG_X86_64
+static bool entry_is_text(pte_t entry)
+{
+	return pte_present(entry) && pte_exec(entry) && !pte_write(entry);
+}
+#else
+static bool entry_is_text(pte_t entry)
+{
+	return pte_valid(entry) && !(pte_val(entry) & PTE_PXN) && !pte_write(entry);
+}
+#endif
+
 /* What is mapped is looked up, not believed. */
 static bool block_is_text(struct jit_block *block)
 {
-	unsigned long addr = block->addr, size;
+	unsigned long offset, size;
 	pte_t *entry;
 
-	for (; addr < block->addr + JIT_BLOCK_BYTES; addr += size) {
-		entry = mmkit_walk(addr, &size);
-		if (!entry || pte_none(READ_ONCE(*entry)) || pte_write(READ_ONCE(*entry)))
+	for (offset = 0; offset < JIT_BLOCK_BYTES; offset += size) {
+		entry = mmkit_walk(block->addr + offset, &size);
+		if (!entry || !entry_is_text(READ_ONCE(*entry)) ||
+		    pte_pfn(READ_ONCE(*entry)) != page_to_pfn(block_page(block, offset / PAGE_SIZE)))
 			return false;
-		block->large = size == JIT_BLOCK_BYTES;
 	}
+	block->large = size == JIT_BLOCK_BYTES;
 	return true;
 }
 
@@ -175,7 +200,7 @@ static int block_fill_and_map(struct jit_block *block)
 	if (!pages)
 		return -ENOMEM;
 	for (i = 0; i < JIT_BLOCK_PAGES; i++)
-		pages[i] = block->chunk[i >> block->order] + (i & ((1U << block->order) - 1));
+		pages[i] = block_page(block, i);
 
 	err = block_map(block, pages, PAGE_KERNEL);
 	if (!err)
@@ -215,8 +240,6 @@ static int block_add(struct jit_window *win, unsigned int slot)
 	struct jit_block *block;
 	int err;
 
-	if (mmkit_jit_space.blocks >= mmkit_jit_max_blocks)
-		return -EDQUOT;
 	block = block_alloc(win->start + slot * JIT_BLOCK_BYTES);
 	if (!block)
 		return -ENOMEM;
@@ -229,41 +252,56 @@ static int block_add(struct jit_window *win, unsigned int slot)
 	block_name(block);
 	bitmap_clear(win->taken, slot * JIT_BLOCK_PAGES, JIT_BLOCK_PAGES);
 	smp_store_release(&win->block[slot], block);
-	mmkit_jit_space.blocks++;
+	/* Slots were counted before the block that one of them holds. */
+	smp_wmb();
+	WRITE_ONCE(mmkit_jit_space.blocks, mmkit_jit_space.blocks + 1);
 	mmkit_jit_space.large += block->large;
 	nr_spare++;
 	return 0;
 }
 
-/* All of it is free. */
-static void block_del(struct jit_window *win, unsigned int slot)
+/* A block of which nothing is used can be found no more; blocks_free() follows. */
+static void block_unlink(struct jit_window *win, unsigned int slot, struct list_head *gone)
 {
 	struct jit_block *block = win->block[slot];
 
 	WRITE_ONCE(win->block[slot], NULL);
 	bitmap_set(win->taken, slot * JIT_BLOCK_PAGES, JIT_BLOCK_PAGES);
-	mmkit_jit_space.blocks--;
+	WRITE_ONCE(mmkit_jit_space.blocks, mmkit_jit_space.blocks - 1);
 	mmkit_jit_space.large -= block->large;
 	nr_spare--;
 	if (want_ksym)
 		mmkit_ksym(bpf_ksym_del)(&block->ksym);
-	/* Unwinders and lookups that have just found it. */
+	list_add(&block->gone, gone);
+}
+
+static void blocks_free(struct list_head *gone)
+{
+	struct jit_block *block, *next;
+
+	if (list_empty(gone))
+		return;
+	/* Unwinders and lookups that have just found one. */
 	synchronize_rcu();
-	block_unmap(block);
-	chunks_free(block);
-	kfree(block);
+	list_for_each_entry_safe(block, next, gone, gone) {
+		block_unmap(block);
+		chunks_free(block);
+		kfree(block);
+	}
 }
 
 static void spare_del_all(void)
 {
 	unsigned int i, slot;
+	LIST_HEAD(gone);
 
 	for (i = 0; i < nr_windows; i++) {
 		for (slot = 0; slot < windows[i]->slots; slot++) {
 			if (windows[i]->block[slot] && !windows[i]->block[slot]->used)
-				block_del(windows[i], slot);
+				block_unlink(windows[i], slot, &gone);
 		}
 	}
+	blocks_free(&gone);
 }
 
 void mmkit_jit_space_drain(void)
@@ -295,14 +333,12 @@ static struct vm_struct *area_get(unsigned int slots, unsigned long start)
 static unsigned int area_get_any(struct vm_struct **vm, unsigned int slots, unsigned int need,
 				 unsigned long start)
 {
-	for (; slots >= need; slots /= 2) {
+	for (;;) {
 		*vm = area_get(slots, start);
-		if (*vm)
-			return slots;
-		if (slots == 1)
-			break;
+		if (*vm || slots == need)
+			return *vm ? slots : 0;
+		slots = max(slots / 2, need);
 	}
-	return 0;
 }
 
 static int window_add(unsigned int need)
@@ -322,9 +358,10 @@ static int window_add(unsigned int need)
 	win->slots = area_get_any(&win->vm, slots, need, area_start);
 	if (!win->slots && area_far_start < area_start) {
 		win->slots = area_get_any(&win->vm, slots, need, area_far_start);
-		if (win->slots)
+		if (win->slots && !far_reported)
 			mmkit_component_degrade(&mmkit_jit_component,
 						"some text is beyond direct branches to the kernel");
+		far_reported |= win->slots;
 	}
 	if (!win->slots) {
 		kfree(win);
@@ -333,7 +370,7 @@ static int window_add(unsigned int need)
 	win->start = (unsigned long)win->vm->addr;
 	bitmap_fill(win->taken, WINDOW_PAGES);
 	windows[nr_windows] = win;
-	mmkit_jit_space.slots += win->slots;
+	WRITE_ONCE(mmkit_jit_space.slots, mmkit_jit_space.slots + win->slots);
 	/* Pairs with the lookup: the window is complete. */
 	smp_store_release(&nr_windows, nr_windows + 1);
 	return 0;
@@ -344,6 +381,7 @@ static int blocks_add(struct jit_window *win, unsigned int first, unsigned int l
 {
 	unsigned long added = 0;
 	unsigned int slot;
+	LIST_HEAD(gone);
 	int err = 0;
 
 	for (slot = first; slot <= last && !err; slot++) {
@@ -355,7 +393,8 @@ static int blocks_add(struct jit_window *win, unsigned int first, unsigned int l
 	}
 	if (err) {
 		for_each_set_bit(slot, &added, JIT_WINDOW_SLOTS)
-			block_del(win, slot);
+			block_unlink(win, slot, &gone);
+		blocks_free(&gone);
 	}
 	return err;
 }
@@ -402,8 +441,6 @@ int mmkit_jit_space_get(struct jit_slab *slab)
 {
 	int err;
 
-	if (slab->pages > WINDOW_PAGES)
-		return -ENOSPC;
 	mutex_lock(&space_lock);
 	err = run_find(slab, false);
 	if (err == -ENOSPC)
@@ -436,6 +473,7 @@ void mmkit_jit_space_put(struct jit_slab *slab)
 	struct jit_window *win = window_of(slab->addr);
 	unsigned long first = (slab->addr - win->start) / PAGE_SIZE, page;
 	struct jit_block *block;
+	LIST_HEAD(gone);
 
 	mutex_lock(&space_lock);
 	bitmap_clear(win->busy, first, slab->pages);
@@ -446,11 +484,14 @@ void mmkit_jit_space_put(struct jit_slab *slab)
 		if (--block->used)
 			continue;
 		/* One block is kept for a while. */
-		if (++nr_spare > 1)
-			block_del(win, page / JIT_BLOCK_PAGES);
-		else
-			mod_delayed_work(system_wq, &spare_work, SPARE_SECONDS * HZ);
+		if (++nr_spare > 1) {
+			block_unlink(win, page / JIT_BLOCK_PAGES, &gone);
+		} else {
+			cancel_delayed_work(&spare_work);
+			schedule_delayed_work(&spare_work, SPARE_SECONDS * HZ);
+		}
 	}
+	blocks_free(&gone);
 	mutex_unlock(&space_lock);
 }
 
@@ -466,6 +507,15 @@ struct jit_slab *mmkit_jit_space_find(unsigned long addr)
 	page = (addr - win->start) / PAGE_SIZE;
 	block = smp_load_acquire(&win->block[page / JIT_BLOCK_PAGES]);
 	return block ? smp_load_acquire(&block->slab[page % JIT_BLOCK_PAGES]) : NULL;
+}
+
+/* Address space without memory: slots never become fewer, so they are read last. */
+unsigned long mmkit_jit_space_free(void)
+{
+	unsigned int blocks = READ_ONCE(mmkit_jit_space.blocks);
+
+	smp_rmb();
+	return (READ_ONCE(mmkit_jit_space.slots) - blocks) * (unsigned long)JIT_BLOCK_BYTES;
 }
 
 /* All slabs, by address; they stay while they are looked at. */
@@ -489,18 +539,7 @@ void mmkit_jit_space_each_slab(void (*see)(struct jit_slab *slab, void *data), v
 	mutex_unlock(&space_lock);
 }
 
-/* --- events ---------------------------------------------------------------- */
-
-/* Before the cache of unmapped pages is asked whether all of them are back. */
-static int on_pm(struct notifier_block *nb, unsigned long action, void *data)
-{
-	if (action == PM_HIBERNATION_PREPARE || action == PM_RESTORE_PREPARE) {
-		mmkit_jit_settle();
-		mmkit_jit_space_drain();
-	}
-	return NOTIFY_OK;
-}
-static struct notifier_block pm_nb = { .notifier_call = on_pm, .priority = 1 };
+/* --- where ------------------------------------------------------------------ */
 
 /*
  * On x86 modules and kernel are within reach of each other wherever they are. On
@@ -543,14 +582,13 @@ static void report(void)
 		mmkit_component_degrade(&mmkit_jit_component, "text is mapped page by page");
 }
 
-int mmkit_jit_space_init(const struct mmkit_ksym_table *ksyms, bool ksym, bool guarded)
+void mmkit_jit_space_init(const struct mmkit_ksym_table *ksyms, bool ksym, bool guarded)
 {
 	want_ksym = ksym && mmkit_ksym_found(ksyms, "bpf_ksym_add") &&
 		    mmkit_ksym_found(ksyms, "bpf_ksym_del");
 	area_choose(ksyms);
 	text_prot = text_prot_choose(guarded);
 	report();
-	return register_pm_notifier(&pm_nb);
 }
 
 /* Nothing is used any more. */
@@ -558,7 +596,6 @@ void mmkit_jit_space_exit(void)
 {
 	unsigned int i;
 
-	unregister_pm_notifier(&pm_nb);
 	cancel_delayed_work_sync(&spare_work);
 	mmkit_jit_space_drain();
 	for (i = 0; i < nr_windows; i++) {

@@ -256,7 +256,7 @@ static void arm64_instructions(void)
 	u32 reg;
 
 	begin_arm64(ARM64_BASE);
-	reads(jit_arm64_landing_pad(buf()), "bti c");
+	reads(jit_arm64_landing_pad(buf()), "bti jc");
 	reads(jit_arm64_enter(buf()), "stp x29, x30, [sp, #-16]!\nmov x29, sp");
 	reads(jit_arm64_leave(buf()), "mov sp, x29\nldp x29, x30, [sp], #16");
 	reads(jit_arm64_ret(buf()), "ret");
