@@ -39,7 +39,7 @@
 
 #include <mmkit/ksym.h>
 
-#include "test.h"
+#include "test_run.h"
 
 #define TABLE_BITS	(PAGE_SHIFT - 3)
 #define TABLE_ENTRIES	(1U << TABLE_BITS)
@@ -108,18 +108,6 @@ static unsigned long allowed[MAX_ALLOWED];
 static unsigned int nr_allowed;
 static unsigned long pin_addr;
 static void *alias;
-
-static char said[PAGE_SIZE - 256];
-static size_t said_len;
-
-static __printf(1, 2) void say(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	said_len += vscnprintf(said + said_len, sizeof(said) - said_len, format, args);
-	va_end(args);
-}
 
 /* --- the tables --------------------------------------------------------- */
 
@@ -744,47 +732,14 @@ static int run_reads(char *args)
 	return 0;
 }
 
-static const struct {
-	const char *name;
-	int (*run)(char *args);
-} commands[] = {
-	{ "windows", run_windows },
-	{ "pin", run_pin },
-	{ "allow", run_allow },
-	{ "walk", run_walk },
-	{ "alias", run_alias },
-	{ "poking", run_poking },
-	{ "roots", run_roots },
-	{ "reads", run_reads },
-};
-
-static int run_set(const char *text, const struct kernel_param *kp)
-{
-	char *copy = kstrdup(text, GFP_KERNEL), *args, *word;
-	int err = -EINVAL;
-	unsigned int i;
-
-	if (!copy)
-		return -ENOMEM;
-	said_len = 0;
-	said[0] = '\0';
-	args = strim(copy);
-	word = strsep(&args, " ");
-	for (i = 0; i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(word, commands[i].name))
-			err = commands[i].run(args ? args : word + strlen(word));
-	kfree(copy);
-	return err;
-}
-
-static int run_get(char *buffer, const struct kernel_param *kp)
-{
-	return scnprintf(buffer, PAGE_SIZE, "%s", said);
-}
-
-static const struct kernel_param_ops run_ops = { .set = run_set, .get = run_get };
-module_param_cb(run, &run_ops, NULL, 0600);
-MODULE_PARM_DESC(run, "what to do now; what came of it");
+TEST_COMMANDS({ "windows", run_windows },
+	      { "pin", run_pin },
+	      { "allow", run_allow },
+	      { "walk", run_walk },
+	      { "alias", run_alias },
+	      { "poking", run_poking },
+	      { "roots", run_roots },
+	      { "reads", run_reads });
 
 static int __init test_init(void)
 {
