@@ -290,4 +290,43 @@ do {											\
 #error "mmkit: cannot change the flags of a mapping on this kernel"
 #endif
 
+/*
+ * x86: some kernels can count calls, so that the CPU's stack of return addresses is
+ * refilled in time: the names of what writes the counting instruction and of the
+ * thunks for jumps that are not counted, and their rows.
+ */
+#ifdef CONFIG_X86_64
+#if defined(MMKIT_HAVE_CALL_DEPTH)
+#define MMKIT_CALL_DEPTH_EMIT	"x86_call_depth_emit_accounting"
+#define MMKIT_CALL_DEPTH_JUMP	"__x86_indirect_jump_thunk_array"
+#define MMKIT_CALL_DEPTH_KSYMS(X)							\
+	X(OPTIONAL, int, x86_call_depth_emit_accounting,				\
+	  (u8 **pprog, void *func, void *ip),						\
+	  "calls of generated code are not counted, which makes others slow")
+#define MMKIT_CALL_DEPTH_DATA(X)							\
+	X(OPTIONAL, __x86_indirect_jump_thunk_array,					\
+	  "code cannot jump through registers where calls are counted")
+#define MMKIT_CALL_DEPTH_SAME_TYPE							\
+	static_assert(__same_type(x86_call_depth_emit_accounting,			\
+				  mmkit_ksym_proto_x86_call_depth_emit_accounting));
+#define mmkit_counts_calls()	cpu_feature_enabled(X86_FEATURE_CALL_DEPTH)
+#define mmkit_call_depth_emit(buf, at)							\
+({											\
+	u8 *buf_ = (buf);								\
+											\
+	mmkit_ksym(x86_call_depth_emit_accounting)(&buf_, NULL, (void *)(at));		\
+})
+#elif defined(MMKIT_HAVE_NO_CALL_DEPTH)
+#define MMKIT_CALL_DEPTH_EMIT	""
+#define MMKIT_CALL_DEPTH_JUMP	""
+#define MMKIT_CALL_DEPTH_KSYMS(X)
+#define MMKIT_CALL_DEPTH_DATA(X)
+#define MMKIT_CALL_DEPTH_SAME_TYPE
+#define mmkit_counts_calls()	false
+#define mmkit_call_depth_emit(buf, at)	0
+#else
+#error "mmkit: cannot tell whether this kernel counts calls"
+#endif
+#endif
+
 #endif /* MMKIT_COMPAT_H */

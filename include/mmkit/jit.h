@@ -220,8 +220,9 @@ int mmkit_jit_emit_indirect_jump(void *buf, const void *at, unsigned int reg);
  * @at:     where it will be executed
  * @target: the function
  *
- * On x86 one instruction; modules and kernel are always near enough. On arm64 one
- * instruction where that reaches, else the address goes through register 16.
+ * On x86 one instruction, behind one that counts the call where the kernel does that;
+ * modules and kernel are always near enough. On arm64 one instruction where that
+ * reaches, else the address goes through register 16.
  *
  * Context: any.
  * Return: bytes written, or -ERANGE.

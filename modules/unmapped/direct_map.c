@@ -64,7 +64,7 @@ bool mmkit_um_large_entries(void)
 {
 	unsigned long size;
 
-	return mmkit_um_walk((unsigned long)mmkit_um_nodes, &size) && size >= PMD_SIZE;
+	return mmkit_walk((unsigned long)mmkit_um_nodes, &size) && size >= PMD_SIZE;
 }
 #endif
 
@@ -78,7 +78,7 @@ static unsigned long entry_size(struct page *page)
 {
 	unsigned long size;
 
-	mmkit_um_walk((unsigned long)page_address(page), &size);
+	mmkit_walk((unsigned long)page_address(page), &size);
 	return size;
 }
 
@@ -90,7 +90,7 @@ static bool verify(struct page *page, unsigned int order, bool present)
 
 	um_stat_add(UM_VERIFIED, 1UL << order);
 	while (addr < end) {
-		if (entry_present(mmkit_um_walk(addr, &size)) != present)
+		if (entry_present(mmkit_walk(addr, &size)) != present)
 			return false;
 		addr = ALIGN_DOWN(addr, size) + size;
 	}

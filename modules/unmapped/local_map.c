@@ -117,7 +117,7 @@ static int find_entries(unsigned int slots)
 		pages[slot] = pages[0];
 	err = mmkit_ksym(__vmap_pages_range_noflush)(start, end, PAGE_KERNEL, pages, PAGE_SHIFT);
 	for (slot = 0; slot < slots && !err; slot++) {
-		entries[slot] = mmkit_um_walk(slot_addr(slot), &size);
+		entries[slot] = mmkit_walk(slot_addr(slot), &size);
 		if (!entries[slot] || size != PAGE_SIZE)
 			err = -EOPNOTSUPP;
 	}

@@ -11,6 +11,7 @@
 #include <mmkit/component.h>
 #include <mmkit/ksym.h>
 #include <mmkit/unmapped.h>
+#include <mmkit/walk.h>
 
 #include "compat.h"
 #include "buddy.h"
@@ -254,9 +255,6 @@ bool mmkit_um_large_entries(void);
 bool mmkit_um_direct_map_suits(struct page *page, unsigned int order);
 int mmkit_um_direct_map_out(struct page *page, unsigned int order);
 int mmkit_um_direct_map_back(struct page *page, unsigned int order);
-
-/* walk_x86.c, walk_arm64.c */
-pte_t *mmkit_um_walk(unsigned long addr, unsigned long *size);
 
 /* local_map.c */
 int mmkit_um_local_init(void);

@@ -3,12 +3,14 @@
  * The page tables of the kernel, as they are: arm64. No walk is exported, and a
  * kernel without KALLSYMS_ALL does not even tell where the tables are; the CPU
  * does. Page tables of the direct map and of our own area are never freed while
- * we look.
+ * the caller looks.
  */
 #include <asm/pgtable.h>
 #include <asm/sysreg.h>
 
-#include "unmapped.h"
+#include <mmkit/walk.h>
+
+#include "compat.h"
 
 /* The lowest bits of a table's address come first where addresses have 52 bits. */
 static pgd_t *kernel_pgd(void)
@@ -24,11 +26,7 @@ static bool is_table(u64 descriptor)
 	return (descriptor & 3) == 3;
 }
 
-/*
- * The entry that decides about @addr, at whatever level it is, also when it is not
- * valid; NULL when there is none. @size receives what the entry describes.
- */
-pte_t *mmkit_um_walk(unsigned long addr, unsigned long *size)
+pte_t *mmkit_walk(unsigned long addr, unsigned long *size)
 {
 	pgd_t *pgd = pgd_offset_pgd(kernel_pgd(), addr);
 	p4d_t *p4d;
@@ -57,3 +55,4 @@ pte_t *mmkit_um_walk(unsigned long addr, unsigned long *size)
 	}
 	return pte_offset_kernel(pmd, addr);
 }
+MMKIT_EXPORT(mmkit_walk);

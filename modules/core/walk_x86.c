@@ -3,13 +3,11 @@
 #include <asm/pgtable.h>
 #include <asm/set_memory.h>
 
-#include "unmapped.h"
+#include <mmkit/walk.h>
 
-/*
- * The entry that decides about @addr, at whatever level it is, also when it is not
- * present; NULL when there is none. @size receives what the entry describes.
- */
-pte_t *mmkit_um_walk(unsigned long addr, unsigned long *size)
+#include "compat.h"
+
+pte_t *mmkit_walk(unsigned long addr, unsigned long *size)
 {
 	unsigned int level;
 	pte_t *entry = lookup_address(addr, &level);
@@ -17,3 +15,4 @@ pte_t *mmkit_um_walk(unsigned long addr, unsigned long *size)
 	*size = entry ? page_level_size(level) : PAGE_SIZE;
 	return entry;
 }
+MMKIT_EXPORT(mmkit_walk);
