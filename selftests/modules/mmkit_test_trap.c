@@ -282,7 +282,7 @@ static int touch_begin(size_t len)
 {
 	u8 *code;
 
-	if (touch.task || len < PAGE_SIZE)
+	if (touch.task || len < 16)
 		return -EINVAL;
 	memset(&touch, 0, sizeof(touch));
 	code = kvmalloc(len, GFP_KERNEL);
