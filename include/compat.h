@@ -227,6 +227,92 @@ static inline void mmkit_module_text(const struct module *mod, unsigned long *st
 #error "mmkit: does not know how pages leave the direct map of this kernel"
 #endif
 
+/* Without preemption in the kernel RCU-tasks is plain RCU, with no barrier of its own. */
+#ifdef CONFIG_TASKS_RCU
+#define mmkit_rcu_barrier_tasks()	rcu_barrier_tasks()
+#else
+#define mmkit_rcu_barrier_tasks()	rcu_barrier()
+#endif
+
+/*
+ * How text is written that can be executed: the functions it takes, and the types that
+ * can be checked. arm64 synchronises with each write.
+ */
+#define MMKIT_LOST_POKE	"text cannot be written"
+#if defined(CONFIG_X86_64)
+#include <asm/text-patching.h>
+#define MMKIT_POKE_COMMON_KSYMS(X)							\
+	X(REQUIRED, void *, text_poke_copy,						\
+	  (void *addr, const void *opcode, size_t len), MMKIT_LOST_POKE)		\
+	X(REQUIRED, void *, text_poke_set, (void *addr, int c, size_t len),		\
+	  MMKIT_LOST_POKE)
+#define MMKIT_POKE_COMMON_SAME_TYPE							\
+	static_assert(__same_type(text_poke_copy, mmkit_ksym_proto_text_poke_copy));	\
+	static_assert(__same_type(text_poke_set, mmkit_ksym_proto_text_poke_set));
+#if defined(MMKIT_HAVE_POKE_SYNC_EACH_CPU)
+#define MMKIT_POKE_KSYMS(X)								\
+	MMKIT_POKE_COMMON_KSYMS(X)							\
+	X(REQUIRED, void, smp_text_poke_sync_each_cpu, (void), MMKIT_LOST_POKE)		\
+	X(REQUIRED, void, smp_text_poke_single,						\
+	  (void *addr, const void *opcode, size_t len, const void *emulate),		\
+	  MMKIT_LOST_POKE)
+#define mmkit_poke_sync()			mmkit_ksym(smp_text_poke_sync_each_cpu)()
+#define mmkit_poke_branch(at, insn, len)	mmkit_ksym(smp_text_poke_single)(at, insn, len, NULL)
+#define MMKIT_POKE_SAME_TYPE								\
+	MMKIT_POKE_COMMON_SAME_TYPE							\
+	static_assert(__same_type(smp_text_poke_sync_each_cpu,				\
+				  mmkit_ksym_proto_smp_text_poke_sync_each_cpu));	\
+	static_assert(__same_type(smp_text_poke_single,					\
+				  mmkit_ksym_proto_smp_text_poke_single));
+#elif defined(MMKIT_HAVE_POKE_SYNC)
+#define MMKIT_POKE_KSYMS(X)								\
+	MMKIT_POKE_COMMON_KSYMS(X)							\
+	X(REQUIRED, void, text_poke_sync, (void), MMKIT_LOST_POKE)			\
+	X(REQUIRED, void, text_poke_bp,							\
+	  (void *addr, const void *opcode, size_t len, const void *emulate),		\
+	  MMKIT_LOST_POKE)
+#define mmkit_poke_sync()			mmkit_ksym(text_poke_sync)()
+#define mmkit_poke_branch(at, insn, len)	mmkit_ksym(text_poke_bp)(at, insn, len, NULL)
+#define MMKIT_POKE_SAME_TYPE								\
+	MMKIT_POKE_COMMON_SAME_TYPE							\
+	static_assert(__same_type(text_poke_sync, mmkit_ksym_proto_text_poke_sync));	\
+	static_assert(__same_type(text_poke_bp, mmkit_ksym_proto_text_poke_bp));
+#else
+#error "mmkit: does not know how this kernel writes to text"
+#endif
+#else
+#define MMKIT_POKE_WORD_KSYMS(X)							\
+	X(REQUIRED, int, aarch64_insn_patch_text_nosync, (void *addr, u32 insn),	\
+	  MMKIT_LOST_POKE)
+#define MMKIT_POKE_WORD_SAME_TYPE							\
+	static_assert(__same_type(aarch64_insn_patch_text_nosync,			\
+				  mmkit_ksym_proto_aarch64_insn_patch_text_nosync));
+#if defined(MMKIT_HAVE_INSN_COPY_TEXT_PATCHING) || defined(MMKIT_HAVE_INSN_COPY_PATCHING)
+#ifdef MMKIT_HAVE_INSN_COPY_TEXT_PATCHING
+#include <asm/text-patching.h>
+#else
+#include <asm/patching.h>
+#endif
+#define MMKIT_POKE_KSYMS(X)								\
+	MMKIT_POKE_WORD_KSYMS(X)							\
+	X(REQUIRED, void *, aarch64_insn_copy, (void *dst, void *src, size_t len),	\
+	  MMKIT_LOST_POKE)								\
+	X(REQUIRED, void *, aarch64_insn_set, (void *dst, u32 insn, size_t len),	\
+	  MMKIT_LOST_POKE)
+#define MMKIT_POKE_SAME_TYPE								\
+	MMKIT_POKE_WORD_SAME_TYPE							\
+	static_assert(__same_type(aarch64_insn_copy, mmkit_ksym_proto_aarch64_insn_copy)); \
+	static_assert(__same_type(aarch64_insn_set, mmkit_ksym_proto_aarch64_insn_set));
+#elif defined(MMKIT_HAVE_INSN_WORDS_ONLY)
+#include <asm/patching.h>
+#define MMKIT_POKE_WORDS_ONLY
+#define MMKIT_POKE_KSYMS(X)	MMKIT_POKE_WORD_KSYMS(X)
+#define MMKIT_POKE_SAME_TYPE	MMKIT_POKE_WORD_SAME_TYPE
+#else
+#error "mmkit: does not know how this kernel writes to text"
+#endif
+#endif
+
 /*
  * Shrinkers: made, then registered under a name, and freed in one step. A kernel
  * either lets them lie anywhere or allocates them itself.

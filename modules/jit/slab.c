@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Objects of text: alloc, update, free.
+ *
+ * An object is free, used, or dying: being filled with traps, or waiting for that.
+ * Only then it is free again. Who frees has it marked as dying under the lock of its
+ * class, so that it can be freed once only.
+ */
+#include <linux/bitmap.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+
+#include "jit.h"
+
+struct jit_class mmkit_jit_classes[JIT_NR_CLASSES + 1];
+DEFINE_PER_CPU(unsigned long [JIT_NR_STATS], mmkit_jit_stats);
+
+static struct workqueue_struct *grace_wq;
+static bool tasks_waited;
+
+static void grace_init(struct jit_slab *slab, enum jit_grace_kind kind, unsigned long *bits);
+
+/* --- slabs ----------------------------------------------------------------- */
+
+/* Interrupts may free: they are off while a lock is held. */
+unsigned long mmkit_jit_class_lock(struct jit_class *class)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	jit_stat(JIT_LOCKS);
+	if (!raw_spin_trylock(&class->lock)) {
+		jit_stat(JIT_CONTENDED);
+		raw_spin_lock(&class->lock);
+	}
+	/* Some callers hold it only if they found something, which sparse cannot follow. */
+	__release(&class->lock);
+	return flags;
+}
+
+void mmkit_jit_class_unlock(struct jit_class *class, unsigned long flags)
+{
+	__acquire(&class->lock);
+	raw_spin_unlock_irqrestore(&class->lock, flags);
+}
+
+static bool is_run(const struct jit_class *class)
+{
+	return class == &mmkit_jit_classes[JIT_RUNS];
+}
+
+static size_t slab_meta_bytes(const struct jit_slab *slab)
+{
+	return struct_size(slab, object, slab->objects) +
+	       (2 + 2 * JIT_NR_GRACES) * BITS_TO_LONGS(slab->objects) * sizeof(long);
+}
+
+static struct jit_slab *slab_alloc(struct jit_class *class, size_t len)
+{
+	struct jit_slab *slab, shape = { .class = class };
+	unsigned int nr = class - mmkit_jit_classes, kind;
+	unsigned long *bits;
+
+	if (is_run(class)) {
+		shape.pages = DIV_ROUND_UP(len, PAGE_SIZE);
+		shape.bytes = shape.pages * PAGE_SIZE;
+	} else {
+		shape.pages = jit_slab_pages(nr, PAGE_SHIFT);
+		shape.bytes = jit_class_bytes(nr);
+	}
+	shape.objects = shape.free = shape.pages * PAGE_SIZE / shape.bytes;
+	slab = kzalloc(slab_meta_bytes(&shape), GFP_KERNEL);
+	if (!slab)
+		return NULL;
+	*slab = shape;
+	INIT_LIST_HEAD(&slab->link);
+	bits = (unsigned long *)&slab->object[slab->objects];
+	slab->used = bits;
+	slab->dying = bits + BITS_TO_LONGS(slab->objects);
+	for (kind = 0; kind < JIT_NR_GRACES; kind++)
+		grace_init(slab, kind, bits + (2 + 2 * kind) * BITS_TO_LONGS(slab->objects));
+	return slab;
+}
+
+/* A new slab; its first object is the caller's before anybody else sees it. */
+static struct jit_slab *slab_add(struct jit_class *class, size_t len)
+{
+	struct jit_slab *slab;
+	unsigned long flags;
+	int err;
+
+	slab = slab_alloc(class, len);
+	if (!slab)
+		return NULL;
+	__set_bit(0, slab->used);
+	slab->free--;
+	err = mmkit_jit_space_get(slab);
+	if (err) {
+		kfree(slab);
+		return NULL;
+	}
+	jit_stat(JIT_REFILLS);
+	flags = mmkit_jit_class_lock(class);
+	class->slabs++;
+	class->room += slab->objects;
+	class->pages += slab->pages;
+	class->meta_bytes += slab_meta_bytes(slab);
+	class->used++;
+	if (slab->free)
+		list_add(&slab->link, &class->partial);
+	mmkit_jit_class_unlock(class, flags);
+	return slab;
+}
+
+/* Under the lock: is nothing of it used any more, nor waited for? */
+static bool slab_dies(struct jit_slab *slab)
+{
+	struct jit_class *class = slab->class;
+
+	if (slab->free < slab->objects || slab->grace[JIT_GRACE_RCU].running ||
+	    slab->grace[JIT_GRACE_TASKS].running)
+		return false;
+	slab->dead = true;
+	list_del_init(&slab->link);
+	class->slabs--;
+	class->room -= slab->objects;
+	class->pages -= slab->pages;
+	class->meta_bytes -= slab_meta_bytes(slab);
+	return true;
+}
+
+static void slab_del(struct jit_slab *slab)
+{
+	mmkit_jit_space_put(slab);
+	kfree_rcu(slab, rcu);
+}
+
+/* --- objects ---------------------------------------------------------------- */
+
+static void *object_addr(const struct jit_slab *slab, unsigned int idx)
+{
+	return (void *)(slab->addr + (unsigned long)idx * slab->bytes);
+}
+
+/* A free object of a slab that is there. */
+static struct jit_slab *object_take(struct jit_class *class, unsigned int *idx)
+{
+	struct jit_slab *slab;
+	unsigned long flags;
+
+	flags = mmkit_jit_class_lock(class);
+	slab = list_first_entry_or_null(&class->partial, struct jit_slab, link);
+	if (slab) {
+		*idx = find_first_zero_bit(slab->used, slab->objects);
+		__set_bit(*idx, slab->used);
+		class->used++;
+		if (!--slab->free)
+			list_del_init(&slab->link);
+	}
+	mmkit_jit_class_unlock(class, flags);
+	return slab;
+}
+
+static struct jit_slab *object_refill(struct jit_class *class, size_t len, unsigned int *idx)
+{
+	struct jit_slab *slab = NULL;
+
+	mutex_lock(&class->refill);
+	/* Many can wait here: one slab serves them all. */
+	if (!is_run(class))
+		slab = object_take(class, idx);
+	if (!slab) {
+		slab = slab_add(class, len);
+		*idx = 0;
+	}
+	mutex_unlock(&class->refill);
+	return slab;
+}
+
+/* Filled with traps, and free from now on. The slab can be gone afterwards. */
+static void object_done(struct jit_slab *slab, unsigned int idx)
+{
+	struct jit_class *class = slab->class;
+	struct jit_object object;
+	unsigned long flags;
+	bool dies;
+
+	flags = mmkit_jit_class_lock(class);
+	object = slab->object[idx];
+	slab->object[idx] = (struct jit_object) {};
+	__clear_bit(idx, slab->used);
+	__clear_bit(idx, slab->dying);
+	class->used--;
+	class->used_bytes -= object.len;
+	if (!slab->free++)
+		list_add(&slab->link, &class->partial);
+	dies = slab_dies(slab);
+	mmkit_jit_class_unlock(class, flags);
+
+	jit_stat(JIT_FREES);
+	kfree(object.name);
+	mmkit_jit_owner_put(object.owner);
+	if (dies)
+		slab_del(slab);
+	module_put(THIS_MODULE);
+}
+
+/* Under RCU and the lock of the class: the live object that @addr lies in, or -1. */
+static int object_of(struct jit_slab *slab, unsigned long addr)
+{
+	unsigned int idx = (addr - slab->addr) / slab->bytes;
+
+	if (slab->dead || idx >= slab->objects || !slab->object[idx].owner ||
+	    test_bit(idx, slab->dying))
+		return -1;
+	return idx;
+}
+
+/*
+ * The slab of a live object whose first byte is @text, locked, under RCU: for what
+ * follows until object_release(). NULL, and nothing held, where there is none.
+ */
+static struct jit_slab *object_hold(const void *text, unsigned int *idx, unsigned long *flags)
+{
+	struct jit_slab *slab;
+	int found = -1;
+
+	rcu_read_lock();
+	slab = mmkit_jit_space_find((unsigned long)text);
+	if (slab) {
+		*flags = mmkit_jit_class_lock(slab->class);
+		found = object_of(slab, (unsigned long)text);
+		if (found >= 0 && object_addr(slab, found) == text) {
+			*idx = found;
+			__release(RCU);
+			return slab;
+		}
+		mmkit_jit_class_unlock(slab->class, *flags);
+	}
+	rcu_read_unlock();
+	return NULL;
+}
+
+static void object_release(struct jit_slab *slab, unsigned long flags)
+{
+	mmkit_jit_class_unlock(slab->class, flags);
+	__acquire(RCU);
+	rcu_read_unlock();
+}
+
+/* Marks an object as dying; what was not one blows the fuse, and is left alone. */
+static struct jit_slab *object_hold_dying(void *text, unsigned int *idx, unsigned long *flags)
+{
+	struct jit_slab *slab = object_hold(text, idx, flags);
+	struct jit_owner *owner;
+
+	if (!slab) {
+		mmkit_fuse_blow(&mmkit_jit_component, "what is freed is a live object");
+		return NULL;
+	}
+	__set_bit(*idx, slab->dying);
+	owner = slab->object[*idx].owner;
+	atomic_long_dec(&owner->objects);
+	atomic_long_sub(slab->object[*idx].len, &owner->bytes);
+	return slab;
+}
+
+/*
+ * Writes code, a page at a time, from a copy of ours: the kernel compares what it
+ * wrote with what it was given, and stops the machine when that has changed.
+ */
+static int object_write(void *text, const void *code, size_t len)
+{
+	size_t done, part;
+	void *copy;
+
+	copy = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	for (done = 0; done < len; done += part) {
+		part = min_t(size_t, len - done, PAGE_SIZE - offset_in_page(text + done));
+		memcpy(copy, code + done, part);
+		mmkit_jit_poke(text + done, copy, part);
+		cond_resched();
+	}
+	kfree(copy);
+	mmkit_jit_poke_sync();
+	return 0;
+}
+
+static void object_fill(struct jit_slab *slab, unsigned int idx)
+{
+	mmkit_jit_poke_trap(object_addr(slab, idx), slab->object[idx].len);
+}
+
+/* --- the interface ----------------------------------------------------------- */
+
+static void *alloc(struct jit_class *class, struct jit_owner *owner, const void *code, size_t len,
+		   const char *name)
+{
+	struct jit_slab *slab;
+	unsigned long flags;
+	unsigned int idx;
+
+	slab = is_run(class) ? NULL : object_take(class, &idx);
+	if (!slab)
+		slab = object_refill(class, len, &idx);
+	if (!slab)
+		return NULL;
+	__module_get(THIS_MODULE);
+
+	flags = mmkit_jit_class_lock(class);
+	class->used_bytes += len;
+	slab->object[idx] = (struct jit_object) { .owner = owner, .name = name, .len = len };
+	mmkit_jit_class_unlock(class, flags);
+	if (code && object_write(object_addr(slab, idx), code, len)) {
+		/* Nothing was written: the name and the owner stay the caller's. */
+		flags = mmkit_jit_class_lock(class);
+		slab->object[idx].owner = NULL;
+		slab->object[idx].name = NULL;
+		mmkit_jit_class_unlock(class, flags);
+		object_done(slab, idx);
+		return NULL;
+	}
+	return object_addr(slab, idx);
+}
+
+void *mmkit_jit_alloc_owned(struct module *mod, const void *code, size_t len, const char *name)
+{
+	struct jit_owner *owner;
+	void *text = NULL;
+
+	might_sleep();
+	if (!len || len > JIT_WINDOW_SLOTS * JIT_BLOCK_BYTES ||
+	    mmkit_fuse_blown(&mmkit_jit_component))
+		goto fail;
+	if (name) {
+		name = kstrdup(name, GFP_KERNEL);
+		if (!name)
+			goto fail;
+	}
+	owner = mmkit_jit_owner_get(mod);
+	if (owner)
+		text = alloc(&mmkit_jit_classes[len <= JIT_CLASS_MAX_BYTES ? jit_class(len) : JIT_RUNS],
+			     owner, code, len, name);
+	if (text) {
+		atomic_long_inc(&owner->objects);
+		atomic_long_add(len, &owner->bytes);
+		jit_stat(JIT_ALLOCS);
+		return text;
+	}
+	if (owner)
+		mmkit_jit_owner_put(owner);
+	kfree(name);
+fail:
+	jit_stat(JIT_FAILURES);
+	return NULL;
+}
+MMKIT_EXPORT(mmkit_jit_alloc_owned);
+
+size_t mmkit_jit_size(const void *text)
+{
+	struct jit_slab *slab;
+	unsigned long flags;
+	unsigned int idx;
+	size_t len;
+
+	slab = object_hold(text, &idx, &flags);
+	if (!slab)
+		return 0;
+	len = slab->object[idx].len;
+	object_release(slab, flags);
+	return len;
+}
+MMKIT_EXPORT(mmkit_jit_size);
+
+int mmkit_jit_update(void *text, const void *code, size_t len)
+{
+	might_sleep();
+	if (!len || len > mmkit_jit_size(text))
+		return -EINVAL;
+	return object_write(text, code, len);
+}
+MMKIT_EXPORT(mmkit_jit_update);
+
+void mmkit_jit_free(void *text)
+{
+	struct jit_slab *slab;
+	unsigned long flags;
+	unsigned int idx;
+
+	might_sleep();
+	if (!text)
+		return;
+	slab = object_hold_dying(text, &idx, &flags);
+	if (!slab)
+		return;
+	object_release(slab, flags);
+	object_fill(slab, idx);
+	mmkit_jit_poke_sync();
+	object_done(slab, idx);
+}
+MMKIT_EXPORT(mmkit_jit_free);
+
+int mmkit_jit_patch_branch(void *at, const void *to)
+{
+	unsigned long addr = (unsigned long)at, flags;
+	struct jit_slab *slab;
+	bool inside = false;
+	int idx;
+
+	might_sleep();
+	rcu_read_lock();
+	slab = mmkit_jit_space_find(addr);
+	if (slab) {
+		flags = mmkit_jit_class_lock(slab->class);
+		idx = object_of(slab, addr);
+		inside = idx >= 0 && addr + JIT_BRANCH_BYTES <=
+			 (unsigned long)object_addr(slab, idx) + slab->object[idx].len;
+		mmkit_jit_class_unlock(slab->class, flags);
+	}
+	rcu_read_unlock();
+	return inside ? mmkit_jit_poke_branch(at, to) : -EINVAL;
+}
+MMKIT_EXPORT(mmkit_jit_patch_branch);
+
+/* --- frees that wait --------------------------------------------------------- */
+
+static void grace_over(struct rcu_head *rcu)
+{
+	struct jit_grace *grace = container_of(rcu, struct jit_grace, rcu);
+
+	queue_work(grace_wq, &grace->work);
+}
+
+static void grace_wait(struct jit_grace *grace)
+{
+	jit_stat(JIT_GRACES);
+	if (grace->kind == JIT_GRACE_RCU) {
+		call_rcu(&grace->rcu, grace_over);
+	} else {
+		WRITE_ONCE(tasks_waited, true);
+		call_rcu_tasks(&grace->rcu, grace_over);
+	}
+}
+
+/* Under the lock: what was freed meanwhile is waited for next, if there is any. */
+static bool grace_next(struct jit_grace *grace)
+{
+	unsigned int objects = grace->slab->objects;
+
+	grace->running = !bitmap_empty(grace->pending, objects);
+	bitmap_copy(grace->doomed, grace->pending, objects);
+	bitmap_zero(grace->pending, objects);
+	return grace->running;
+}
+
+static void grace_work(struct work_struct *work)
+{
+	struct jit_grace *grace = container_of(work, struct jit_grace, work);
+	struct jit_slab *slab = grace->slab;
+	unsigned long flags;
+	unsigned int idx;
+	bool again, dies;
+
+	for_each_set_bit(idx, grace->doomed, slab->objects)
+		object_fill(slab, idx);
+	mmkit_jit_poke_sync();
+	/* The slab stays while this runs. */
+	for_each_set_bit(idx, grace->doomed, slab->objects)
+		object_done(slab, idx);
+
+	flags = mmkit_jit_class_lock(slab->class);
+	again = grace_next(grace);
+	dies = !again && slab_dies(slab);
+	mmkit_jit_class_unlock(slab->class, flags);
+	if (again)
+		grace_wait(grace);
+	if (dies)
+		slab_del(slab);
+}
+
+static void grace_init(struct jit_slab *slab, enum jit_grace_kind kind, unsigned long *bits)
+{
+	struct jit_grace *grace = &slab->grace[kind];
+
+	grace->slab = slab;
+	grace->kind = kind;
+	grace->pending = bits;
+	grace->doomed = bits + BITS_TO_LONGS(slab->objects);
+	INIT_WORK(&grace->work, grace_work);
+}
+
+static void free_after(void *text, enum jit_grace_kind kind)
+{
+	struct jit_grace *grace;
+	struct jit_slab *slab;
+	unsigned long flags;
+	unsigned int idx;
+	bool begin = false;
+
+	if (!text)
+		return;
+	slab = object_hold_dying(text, &idx, &flags);
+	if (!slab)
+		return;
+	grace = &slab->grace[kind];
+	__set_bit(idx, grace->pending);
+	if (!grace->running)
+		begin = grace_next(grace);
+	object_release(slab, flags);
+	if (begin)
+		grace_wait(grace);
+}
+
+void mmkit_jit_free_rcu(void *text)
+{
+	free_after(text, JIT_GRACE_RCU);
+}
+MMKIT_EXPORT(mmkit_jit_free_rcu);
+
+void mmkit_jit_free_rcu_tasks(void *text)
+{
+	free_after(text, JIT_GRACE_TASKS);
+}
+MMKIT_EXPORT(mmkit_jit_free_rcu_tasks);
+
+int mmkit_jit_slab_init(void)
+{
+	struct jit_class *class;
+
+	grace_wq = alloc_workqueue("mmkit_jit", WQ_UNBOUND, 1);
+	if (!grace_wq)
+		return -ENOMEM;
+	for (class = mmkit_jit_classes; class <= &mmkit_jit_classes[JIT_RUNS]; class++) {
+		raw_spin_lock_init(&class->lock);
+		INIT_LIST_HEAD(&class->partial);
+		mutex_init(&class->refill);
+	}
+	return 0;
+}
+
+/* No object lives, but the last one can have been freed just now. */
+void mmkit_jit_slab_exit(void)
+{
+	rcu_barrier();
+	if (tasks_waited)
+		mmkit_rcu_barrier_tasks();
+	destroy_workqueue(grace_wq);
+}
