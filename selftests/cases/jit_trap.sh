@@ -13,16 +13,27 @@ expect_death() {
 	expect_dmesg "pc : ($(echo "$1" | sed 's/ /|/'))"
 }
 
-# Objects of debugfs jit/map, but the $1 first, many in a line.
-tell_objects() {
-	tell trap objects
-	awk -v skip="$1" 'NR > skip {
+# "START,LEN" of each object in debugfs jit/map.
+objects() {
+	awk '{
 		size = $2; value = 0
 		for (i = 1; i <= length(size); i++)
 			value = value * 16 + index("0123456789abcdef", substr(size, i, 1)) - 1
-		line = line " " $1 "," value
+		print $1 "," value
+	}' $jit_debugfs/map
+}
+
+all_known() {
+	[ "$(objects | awk -F , '{ sum += $2 } END { printf "%d", sum }')" = "$(jit_value used_bytes)" ]
+}
+
+# All of them but the $1 first, many in a line.
+tell_objects() {
+	tell trap objects
+	objects | awk -v skip="$1" 'NR > skip {
+		line = line " " $1
 		if (length(line) > 3000) { print line; line = "" }
-	} END { if (line) print line }' $jit_debugfs/map > /tmp/objects
+	} END { if (line) print line }' > /tmp/objects
 	while read -r line; do
 		tell trap objects $line
 	done < /tmp/objects
@@ -40,6 +51,8 @@ for len in 80 81 83 100 127 128 200 333 700 1000 2500 4000 8000 9000 70000; do
 done
 tell text hold 5000000
 tell text churn 3 500 20000
+# What waits for a grace period is in no list, and holds code still.
+check "what the threads freed is free" wait_for 60 all_known
 tell_objects 0
 tell trap traps $(jit_windows)
 check "all bytes that can be read are objects or traps" trap_says strange_bytes 0
