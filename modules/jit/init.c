@@ -21,10 +21,8 @@ module_param(ksym, bool, 0444);
 MODULE_PARM_DESC(ksym, "let the kernel know text by the name of mmkit_jit");
 
 static bool guarded = true;
-#ifdef CONFIG_ARM64
 module_param(guarded, bool, 0444);
-MODULE_PARM_DESC(guarded, "indirect branches into text must meet landing pads, where the CPU can check");
-#endif
+MODULE_PARM_DESC(guarded, "arm64: indirect branches into text must meet landing pads, where the CPU can check");
 
 MMKIT_KSYM_DEFINE_TABLE(ksyms, "jit", JIT_KSYMS, JIT_DATA);
 

@@ -8,9 +8,13 @@
  *             owners  objects and bytes of each module
  *             stats   what the allocator did
  */
+#include <linux/capability.h>
 #include <linux/debugfs.h>
+#include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
+#include <linux/string.h>
+#include <linux/user_namespace.h>
 
 #include "jit.h"
 
@@ -87,11 +91,26 @@ static int slabs_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(slabs);
 
+/* Who sees addresses in /proc/kallsyms sees them here. */
+static bool shows_addresses(struct seq_file *m)
+{
+	char text[2 * sizeof(long) + 3];
+
+	snprintf(text, sizeof(text), "%pK", m);
+	return file_ns_capable(m->file, &init_user_ns, CAP_SYSLOG) &&
+	       strspn(text, "0") < strlen(text);
+}
+
+struct map {
+	struct seq_file *m;
+	bool addresses;
+};
+
 /* Live objects only: those that are being freed have no name any more. */
 static void map_slab(struct jit_slab *slab, void *data)
 {
 	struct jit_object *object;
-	struct seq_file *m = data;
+	struct map *map = data;
 	unsigned long flags;
 	unsigned int idx;
 
@@ -99,8 +118,8 @@ static void map_slab(struct jit_slab *slab, void *data)
 	for_each_set_bit(idx, slab->used, slab->objects) {
 		object = &slab->object[idx];
 		if (object->owner && !test_bit(idx, slab->dying))
-			seq_printf(m, "%lx %x %s %s\n",
-				   slab->addr + (unsigned long)idx * slab->bytes, object->len,
+			seq_printf(map->m, "%lx %x %s %s\n", map->addresses ?
+				   slab->addr + (unsigned long)idx * slab->bytes : 0, object->len,
 				   object->owner->name, object->name ?: "-");
 	}
 	mmkit_jit_class_unlock(slab->class, flags);
@@ -108,7 +127,9 @@ static void map_slab(struct jit_slab *slab, void *data)
 
 static int map_show(struct seq_file *m, void *unused)
 {
-	mmkit_jit_space_each_slab(map_slab, m);
+	struct map map = { .m = m, .addresses = shows_addresses(m) };
+
+	mmkit_jit_space_each_slab(map_slab, &map);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(map);
@@ -152,7 +173,7 @@ static int stats_show(struct seq_file *m, void *unused)
 	for (class = 0; class <= JIT_RUNS; class++)
 		sum += READ_ONCE(mmkit_jit_classes[class].meta_bytes);
 	seq_printf(m, "meta_bytes %lu\n", sum);
-	seq_printf(m, "alias %lx\n", mmkit_jit_poke_alias());
+	seq_printf(m, "alias %lx\n", shows_addresses(m) ? mmkit_jit_poke_alias() : 0);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(stats);

@@ -9,6 +9,7 @@ suite=$(tr '\n' ' ' < /mmkit/ko/suite)
 # What the loaded modules of the suite show, "mode path" a line.
 shown() {
 	find /sys/kernel/mmkit /sys/kernel/debug/mmkit /sys/module/mmkit*/parameters ! -type d \
+		! -path '/sys/module/mmkit_test_*' \
 		-exec stat -c '%a %n' {} + 2>/dev/null
 }
 
@@ -34,6 +35,8 @@ as_nobody() {
 version=/sys/kernel/mmkit/version
 
 load_suite
+# Tables that are empty without an object of text.
+load mmkit_test_jit what=keep
 check "every file is described, every description true" compare /mmkit/ABI "$suite" fresh=1
 for module in $suite; do
 	check "$module: modinfo names its parameters" parameters_agree $module
@@ -116,20 +119,24 @@ if [ "$(cat $switch)" = 0 ]; then
 fi
 
 # --- other parameters, addresses in the clear, and without the profiler ---
-unload mmkit_unmapped mmkit_allocprof
+unload mmkit_test_jit mmkit_jit mmkit_unmapped mmkit_allocprof
 check "without the components their files are gone, and those of mmkit as described" \
 	compare /mmkit/ABI mmkit
 unload mmkit
 load mmkit hide=no_such_symbol,nor_this_one
 load mmkit_allocprof wide=1 verify=1 max_sites=1048566 skip=shmem_fault
 load mmkit_unmapped prefill=2 max_cached_bytes=134217728 secret=0 secret_max_bytes=8192
+load mmkit_jit max_bytes=2097152 ksym=0 guarded=0
+load mmkit_test_jit what=keep
 find / -xdev > /dev/null 2>&1
 check "parameters read as they were given" [ \
 	"$(cat /sys/module/mmkit/parameters/hide)" = no_such_symbol,nor_this_one -a \
 	"$(cd /sys/module/mmkit_allocprof/parameters && cat wide verify max_sites skip | tr '\n' ' ')" = \
 	"Y Y 1048566 shmem_fault " -a \
 	"$(cd /sys/module/mmkit_unmapped/parameters && cat prefill max_cached_bytes secret \
-		secret_max_bytes | tr '\n' ' ')" = "2 134217728 N 8192 " ]
+		secret_max_bytes | tr '\n' ' ')" = "2 134217728 N 8192 " -a \
+	"$(cd /sys/module/mmkit_jit/parameters && cat max_bytes ksym guarded | tr '\n' ' ')" = \
+	"2097152 N N " ]
 check "without secret=1 there is no device" [ ! -e /dev/mmkit_secret ]
 restrict=$(cat /proc/sys/kernel/kptr_restrict)
 for kptr in 0 1 2; do
@@ -141,7 +148,9 @@ shown_addresses() {
 	awk 'NR > 1 && $5 !~ /^0+$/ { shown++ } END { print shown + 0 }' $mmkit_debugfs/symbols
 }
 check "kptr_restrict 2 hides all addresses" [ "$(shown_addresses)" -eq 0 ]
+check "those of text, too" [ "$(grep -c '^0 ' $mmkit_debugfs/jit/map)" = 3 ]
 echo 1 > /proc/sys/kernel/kptr_restrict
 check "kptr_restrict 1 shows them to root" [ "$(shown_addresses)" -gt 5 ]
+check "and those of text" [ "$(grep -c '^ffff[0-9a-f]* ' $mmkit_debugfs/jit/map)" = 3 ]
 echo $restrict > /proc/sys/kernel/kptr_restrict
-unload mmkit_unmapped mmkit_allocprof mmkit
+unload mmkit_test_jit mmkit_jit mmkit_unmapped mmkit_allocprof mmkit

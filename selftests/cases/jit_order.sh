@@ -13,10 +13,13 @@ load mmkit_test_order
 for what in "update 16" "update 64" "update 100" "update 333" "update 5000" "update 16000" \
 		"alloc 64" "alloc 300" "alloc 5000" "free 64" "free 5000" patch; do
 	tell order $what || continue
-	check "$what: is written by $(answer order writes) calls, and CPUs synchronised by $(answer order syncs)" \
-		[ "$(answer order writes)" -gt 0 -a "$(answer order syncs)" -gt 0 ]
+	check "$what: CPUs are synchronised, $(answer order syncs) times" [ "$(answer order syncs)" -gt 0 ]
 	check "$what: all is written before the last of these begins" order_says complete_at_sync yes
-	check "$what: nothing is written later" order_says write_before_sync yes
+	# Not all functions that write can be watched on arm64.
+	if [ "$(answer order writes)" -gt 0 ] || [ $(uname -m) = x86_64 ]; then
+		check "$what: nothing is written later than that, by $(answer order writes) calls" \
+			order_says write_before_sync yes
+	fi
 	check "$what: it is over before the call returns" order_says sync_before_return yes
 	case $what in
 	free*) ;;

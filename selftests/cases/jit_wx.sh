@@ -40,7 +40,7 @@ load mmkit_test_text
 load mmkit_test_wx
 tell text hold 300 pin
 pin=$(answer text at)
-alias=$(jit_stat alias)
+alias=$(see_addresses jit_stat alias)
 [ "$alias" = 0 ] || tell wx allow $alias
 tell wx windows $(jit_windows)
 check "the allocator has windows in the kernel's address space" [ "$(wx windows)" -gt 0 ]

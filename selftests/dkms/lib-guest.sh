@@ -40,8 +40,9 @@ cache_works()
 # unload_by_name: what is loaded is taken away by name, mmkit with the last.
 unload_by_name()
 {
-	check "modprobe -r mmkit_unmapped mmkit_allocprof" modprobe -r mmkit_unmapped mmkit_allocprof
-	check "mmkit_unmapped is gone" not_loaded mmkit_unmapped
+	check "modprobe -r mmkit_jit mmkit_allocprof" modprobe -r mmkit_jit mmkit_allocprof
+	check "mmkit_jit is gone" not_loaded mmkit_jit
+	check "mmkit_unmapped, which nobody needs any more, too" not_loaded mmkit_unmapped
 	check "mmkit_allocprof is gone" not_loaded mmkit_allocprof
 	check "mmkit went with it" not_loaded mmkit
 }

@@ -6,7 +6,7 @@
 
 check "modprobe is kmod's" sh -c '/usr/sbin/modprobe --version | grep "^kmod version"'
 check "modprobe mmkit_allocprof" modprobe mmkit_allocprof
-check "modprobe mmkit_unmapped" modprobe mmkit_unmapped
+check "modprobe mmkit_jit" modprobe mmkit_jit
 check "mmkit came with it" loaded mmkit
 verdict="mmkit: module verification failed: signature and/or required key missing - tainting kernel"
 check "the kernel says what it thinks of the key" dmesg_says "$verdict"

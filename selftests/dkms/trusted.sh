@@ -16,7 +16,7 @@ check "the kernel has taken the key" sh -c "dmesg | grep \"Loaded X.509 cert 'DK
 
 refused "unsigned" "Loading of unsigned module is rejected" insmod $unsigned
 check "modprobe mmkit_allocprof" modprobe mmkit_allocprof
-check "modprobe mmkit_unmapped" modprobe mmkit_unmapped
+check "modprobe mmkit_jit" modprobe mmkit_jit
 check "mmkit came with it" loaded mmkit
 check "the signature was good" dmesg_lacks "module verification failed"
 check "the kernel is not tainted by an unsigned module" \
@@ -30,7 +30,7 @@ unload_by_name
 
 check "confidentiality, from here on" sh -c "echo confidentiality > $lockdown && grep -F '[confidentiality]' $lockdown"
 check "confidentiality: modprobe mmkit_allocprof" modprobe mmkit_allocprof
-check "confidentiality: modprobe mmkit_unmapped" modprobe mmkit_unmapped
+check "confidentiality: modprobe mmkit_jit" modprobe mmkit_jit
 check "confidentiality: pages leave the direct map" cache_works
 check "confidentiality: every file can be read" read_all
 check "confidentiality: it counts" [ "$(cat $prof/tracked_bytes)" -gt 0 ]

@@ -1,37 +1,72 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Helpers for the allocator of text; sourced by its cases after suite.sh.
+# Helpers for the text allocator; sourced by its cases after suite.sh.
 #
-#   jit_load [P=V...]             loads it, with parameters, or ends the case
-#   jit_value NAME                what a file of it in sysfs holds
+#   jit_load [P=V...]             loads the allocator, with parameters, or ends the case
+#   jit_unload                    and unloads it, with what it needs; no text may be used then
+#   jit_test WHAT [P=V...]        the test module does something, its results are stated
+#   jit_value NAME                what a file of the allocator in sysfs holds
 #   jit_stat KEY                  a number of debugfs jit/stats
-#   jit_windows                   where text is mapped: "START-END" (hexadecimal) a line
+#   jit_idle                      no byte is used (frees that wait are over)
 #   jit_drain                     gives back memory that no object lies in
+#   jit_windows                   where text is mapped: "START-END" (hexadecimal) a line
+#   see_addresses COMMAND...      with addresses of the kernel shown to those who may see them
 #   tell MODULE WORD...           says that to a test module (mmkit_test_MODULE)
-#   answer MODULE KEY             what came of it: the words that follow KEY
-#   answers MODULE                all of it
+#   answers MODULE                what came of it
+#   answer MODULE KEY             of that the words that follow KEY
 
 jit=/sys/kernel/mmkit/jit
 jit_debugfs=$mmkit_debugfs/jit
 
 jit_load()
 {
+	_is_loaded mmkit || load mmkit || exit
+	_is_loaded mmkit_unmapped || load mmkit_unmapped || exit
 	load mmkit_jit "$@" || exit
+}
+
+jit_unload() { unload mmkit_jit mmkit_unmapped mmkit; }
+
+jit_test()
+{
+	local what=$1
+	shift
+	echo "<6>mmkit_test_jit: begin $what" > /dev/kmsg
+	load mmkit_test_jit what="$what" "$@" || return
+	unload mmkit_test_jit
+	_dmesg_since "mmkit_test_jit: begin" | sed -n 's/^.*] mmkit_test_jit: \(ok\|not ok\) - /\1 /p' > /tmp/said.jit
+	[ -s /tmp/said.jit ] || fail "$what: nothing was said"
+	while read -r line; do
+		case $line in
+		ok\ *) pass "$what: ${line#ok }" ;;
+		*) fail "$what: ${line#not ok }" ;;
+		esac
+	done < /tmp/said.jit
+	_dmesg_since "mmkit_test_jit: begin" | sed -n 's/^.*] mmkit_test_jit: #/#/p'
 }
 
 jit_value() { cat "$jit/$1"; }
 
 jit_stat() { awk -v key="$1" '$1 == key { print $2 }' $jit_debugfs/stats; }
 
-jit_windows()
-{
-	# With 1 those who may see kernel addresses do; with 0 they are scrambled.
-	echo 1 > /proc/sys/kernel/kptr_restrict
-	awk '/mmkit_jit/ && /ioremap/ { gsub("0x", "", $1); print $1 }' /proc/vmallocinfo
-	echo 0 > /proc/sys/kernel/kptr_restrict
-}
+jit_idle() { [ "$(jit_value used_bytes)" = 0 ]; }
 
 jit_drain() { echo 1 > $jit/drain; }
+
+see_addresses()
+{
+	local status
+	echo 1 > /proc/sys/kernel/kptr_restrict
+	"$@"
+	status=$?
+	echo 0 > /proc/sys/kernel/kptr_restrict
+	return $status
+}
+
+jit_windows()
+{
+	see_addresses awk '/mmkit_jit/ && /ioremap/ { gsub("0x", "", $1); print $1 }' /proc/vmallocinfo
+}
 
 tell()
 {

@@ -48,9 +48,8 @@ static struct probe probes[] = {
 	/* What text_poke_sync() and its successors come to, wherever they are inlined. */
 	{ .symbol = "on_each_cpu_cond_mask", .sync = true, .arg = 1, .want = "do_sync_core" },
 #else
-	{ .symbol = "aarch64_insn_copy" },
-	{ .symbol = "aarch64_insn_set" },
-	{ .symbol = "aarch64_insn_patch_text_nosync" },
+	/* What other functions that write come to; the compiler can have made it part of them. */
+	{ .symbol = "__text_poke" },
 	/* 6.1: what was written through a mapping of its own is written before that goes. */
 	{ .symbol = "vunmap_range" },
 	{ .symbol = "kick_all_cpus_sync", .sync = true },
@@ -282,17 +281,19 @@ static int run_patch(char *args)
 TEST_COMMANDS({ "update", run_update }, { "alloc", run_alloc }, { "free", run_free },
 	      { "patch", run_patch });
 
+/* All at once: each alone waits for RCU. */
 static void remove_probes(void)
 {
-	unsigned int i;
+	struct kretprobe *there[ARRAY_SIZE(probes)];
+	unsigned int i, nr = 0;
 
-	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		if (!probes[i].there)
-			continue;
-		unregister_kretprobe(&probes[i].rp);
-		if (probes[i].rp.nmissed)
+	for (i = 0; i < ARRAY_SIZE(probes); i++)
+		if (probes[i].there)
+			there[nr++] = &probes[i].rp;
+	unregister_kretprobes(there, nr);
+	for (i = 0; i < nr; i++)
+		if (there[i]->nmissed || there[i]->kp.nmissed)
 			TEST(false, "no call of a probed function was missed");
-	}
 }
 
 static int __init test_init(void)
@@ -312,7 +313,8 @@ static int __init test_init(void)
 		nr += !err;
 		pr_info("%s: %d\n", probes[i].symbol, err);
 	}
-	TEST(nr >= (IS_ENABLED(CONFIG_X86_64) ? 4 : 3), "there is something to look at");
+	TEST(probes[ARRAY_SIZE(probes) - 1].there, "synchronisation is watched");
+	TEST(nr >= 2, "so is what writes");
 	return 0;
 }
 module_init(test_init);

@@ -14,8 +14,7 @@
  *	touch out		other pages are where it was; another CPU still reads
  *	touch end		and no more
  *
- * On x86 a trap is caught and the call returns. arm64 offers modules no such way:
- * there a thread calls, and dies of it.
+ * What is met where there is no code, or no landing pad, is caught, and the call returns.
  */
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -23,7 +22,6 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
-#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/string.h>
@@ -31,7 +29,12 @@
 #include <linux/vmalloc.h>
 
 #include <mmkit/jit.h>
+#include <mmkit/redirect.h>
 #include <mmkit/unmapped.h>
+
+#ifdef CONFIG_ARM64
+#include <asm/debug-monitors.h>
+#endif
 
 #include "test_run.h"
 #include "test_text.h"
@@ -42,11 +45,10 @@
 #define TRAPPED	0x7ba99ed
 
 static const void *target;
+static const char *caught;	/* what the call of it met */
 static u32 answer;
 
 #ifdef CONFIG_X86_64
-
-static const void *trapped_at;
 
 /* Instead of the trap the function returns, to who called it. */
 static int on_die(struct notifier_block *nb, unsigned long event, void *data)
@@ -56,7 +58,7 @@ static int on_die(struct notifier_block *nb, unsigned long event, void *data)
 
 	if (event != DIE_INT3 || user_mode(regs) || (const void *)(regs->ip - 1) != target)
 		return NOTIFY_DONE;
-	trapped_at = target;
+	caught = "trap";
 	regs->ip = *(unsigned long *)regs->sp;
 	regs->sp += sizeof(unsigned long);
 	regs->ax = TRAPPED;
@@ -65,46 +67,118 @@ static int on_die(struct notifier_block *nb, unsigned long event, void *data)
 
 static struct notifier_block die_block = { .notifier_call = on_die, .priority = INT_MAX };
 
-static int call_target(void)
+static int catch_begin(void)
 {
-	int err = register_die_notifier(&die_block);
+	return register_die_notifier(&die_block);
+}
 
-	if (err)
-		return err;
-	trapped_at = NULL;
-	answer = call_text(target);
+static void catch_end(void)
+{
 	unregister_die_notifier(&die_block);
-	if (trapped_at)
-		say("trapped %px\n", trapped_at);
-	return 0;
 }
 
 #else
 
-static int call_thread(void *unused)
+static struct mmkit_redirect trap_row[], later_trap_row[], pad_row[];
+
+MMKIT_REDIRECT_DECLARE(trap, int, reserved_fault_handler, (struct pt_regs *regs, unsigned long esr));
+MMKIT_REDIRECT_DECLARE(later_trap, int, reserved_fault_brk_handler,
+		       (struct pt_regs *regs, unsigned long esr));
+MMKIT_REDIRECT_DECLARE(pad, void, do_el1_bti, (struct pt_regs *regs, unsigned long esr));
+
+/* Instead of the trap the function returns, to who called it. */
+static bool catch(struct pt_regs *regs, const char *what)
 {
-	answer = call_text(target);
-	return 0;
+	if ((const void *)regs->pc != target)
+		return false;
+	caught = what;
+	regs->pc = regs->regs[30];
+	regs->regs[0] = TRAPPED;
+	regs->pstate &= ~PSR_BTYPE_MASK;
+	return true;
 }
 
-/* A thread that dies of an oops is gone as any other, only not at our call. */
-static int call_target(void)
+static noinline int mmkit_redirect_fn_trap(struct pt_regs *regs, unsigned long esr)
 {
-	struct task_struct *task = kthread_create(call_thread, NULL, "mmkit_trap");
-	int left = 500;
+	int ret = DBG_HOOK_HANDLED;
 
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	get_task_struct(task);
-	answer = TRAPPED;
-	wake_up_process(task);
-	while (!READ_ONCE(task->exit_state) && left--)
-		msleep(20);
-	put_task_struct(task);
-	return left < 0 ? -ETIMEDOUT : 0;
+	mmkit_redirect_enter(trap_row);
+	if (!catch(regs, "trap"))
+		ret = mmkit_original(trap)(regs, esr);
+	mmkit_redirect_leave(trap_row);
+	return ret;
+}
+
+static noinline int mmkit_redirect_fn_later_trap(struct pt_regs *regs, unsigned long esr)
+{
+	int ret = DBG_HOOK_HANDLED;
+
+	mmkit_redirect_enter(later_trap_row);
+	if (!catch(regs, "trap"))
+		ret = mmkit_original(later_trap)(regs, esr);
+	mmkit_redirect_leave(later_trap_row);
+	return ret;
+}
+
+static noinline void mmkit_redirect_fn_pad(struct pt_regs *regs, unsigned long esr)
+{
+	mmkit_redirect_enter(pad_row);
+	if (!catch(regs, "pad"))
+		mmkit_original(pad)(regs, esr);
+	mmkit_redirect_leave(pad_row);
+}
+
+static struct mmkit_redirect trap_row[] = { MMKIT_REDIRECT_ROW(trap) };
+static struct mmkit_redirect later_trap_row[] = { MMKIT_REDIRECT_ROW(later_trap) };
+static struct mmkit_redirect pad_row[] = { MMKIT_REDIRECT_ROW(pad) };
+
+static struct mmkit_redirect_table trap_table = {
+	.owner = "test-trap", .rows = trap_row, .nr = 1,
+};
+
+static struct mmkit_redirect_table later_trap_table = {
+	.owner = "test-trap", .rows = later_trap_row, .nr = 1,
+};
+
+static struct mmkit_redirect_table pad_table = {
+	.owner = "test-pad", .rows = pad_row, .nr = 1,
+};
+
+/*
+ * No notifier is asked here. A thread could be left to die of the trap, but on some kernels the
+ * CPU then believes to be in an exception for ever.
+ */
+static int catch_begin(void)
+{
+	int err = mmkit_redirect_enable(&later_trap_table);
+
+	if (err)
+		err = mmkit_redirect_enable(&trap_table);
+	return err ?: mmkit_redirect_enable(&pad_table);
+}
+
+static void catch_end(void)
+{
+	mmkit_redirect_disable(&pad_table);
+	mmkit_redirect_disable(&trap_table);
+	mmkit_redirect_disable(&later_trap_table);
 }
 
 #endif
+
+static int call_target(void)
+{
+	int err = catch_begin();
+
+	if (!err) {
+		caught = NULL;
+		answer = call_text(target);
+		if (caught)
+			say("caught %s at %px\n", caught, target);
+	}
+	catch_end();
+	return err;
+}
 
 static void *new_object(size_t len, bool pad)
 {
@@ -130,11 +204,10 @@ static int run_freed(char *args)
 	if (!target)
 		return -ENOMEM;
 	say("at %px %pS\n", target, target);
-	answer = call_text(target);
-	say("live %x\n", answer);
+	say("live %x\n", call_text(target));
 	mmkit_jit_free((void *)target);
 	err = call_target();
-	say("freed %s\n", answer == TRAPPED ? "trapped" : "ran");
+	say("freed %s\n", !err && answer == TRAPPED ? "trapped" : "ran");
 	return err;
 }
 
@@ -150,7 +223,7 @@ static int run_pad(char *args)
 		return -ENOMEM;
 	say("at %px %pS\n", target, target);
 	err = call_target();
-	say("call %s\n", answer == ANSWER ? "returned" : "trapped");
+	say("call %s\n", !err && answer == ANSWER ? "returned" : "trapped");
 	mmkit_jit_free((void *)target);
 	return err;
 }
