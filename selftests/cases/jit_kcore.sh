@@ -38,5 +38,6 @@ for ksym in 1 0; do
 		check "nor has it in /proc/kallsyms" sh -c "! grep 'mmkit_jit	.bpf.' /proc/kallsyms"
 	fi
 	tell text drop
-	unload mmkit_test_text mmkit_jit
+	unload mmkit_test_text
+	jit_unload
 done

@@ -13,4 +13,5 @@ tell text smoke 3 $rounds
 answers text
 check "$(answer text calls) calls in $rounds rounds, $(answer text ns_round) ns each, are answered with what was written last" \
 	[ "$(answer text wrong)" = 0 -a "$(answer text failed)" = 0 -a "$(answer text rounds)" = $rounds ]
-unload mmkit_test_text mmkit_jit
+unload mmkit_test_text
+jit_unload

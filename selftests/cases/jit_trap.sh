@@ -47,7 +47,7 @@ for len in 80 81 83 100 127 128 200 333 700 1000 2500 4000 8000 9000 70000; do
 	tell text hold $len
 	tell text hold $len
 done
-tell text hold 5000000
+tell text hold 2500000
 tell text churn 3 500 20000
 # What waits for a grace period is in no list, and holds code still.
 check "what the threads freed is free" wait_for 60 all_known
@@ -109,7 +109,8 @@ for len in 300 3000000; do
 	check "which they do" [ "$(answer trap frame)" = written ]
 	tell trap touch end
 done
-unload mmkit_test_trap mmkit_test_text mmkit_jit
+unload mmkit_test_trap mmkit_test_text
+jit_unload
 
 # --- without landing pads, if that is asked for ---
 if guarded; then
@@ -117,5 +118,6 @@ if guarded; then
 	load mmkit_test_trap
 	tell trap pad no
 	check "with guarded=0 what has none can be called, too" trap_says call returned
-	unload mmkit_test_trap mmkit_jit
+	unload mmkit_test_trap
+	jit_unload
 fi

@@ -109,3 +109,4 @@ check "nor is there another mapping now" clean_walk
 
 tell text drop
 unload mmkit_test_wx mmkit_test_text
+jit_unload
