@@ -8,7 +8,7 @@
 
 jit_load
 load mmkit_test_text
-rounds=$(often 20000 100000)
+rounds=$(often 10000 100000)
 tell text smoke 3 $rounds
 answers text
 check "$(answer text calls) calls in $rounds rounds, $(answer text ns_round) ns each, are answered with what was written last" \

@@ -76,9 +76,12 @@ tell wx walk 1
 check "they are gone" clean_walk
 
 # --- while others write ---
-ms=$(often 6000 60000)
-echo "churn 3 $ms 3000000" > /sys/module/mmkit_test_text/parameters/run &
+ms=$(often 5000 60000)
+echo "churn 3 $ms 2200000" > /sys/module/mmkit_test_text/parameters/run &
 churn=$!
+# Memory that is free at the moment goes, so that blocks come and go all the time.
+while usleep 100000; do jit_drain; done &
+drain=$!
 usleep 500000
 tell wx windows $(jit_windows)
 tell wx walk 100000 $((ms - 1000))
@@ -92,6 +95,7 @@ x86_64)
 	;;
 esac
 wait $churn
+kill $drain
 answers text
 check "meanwhile $(answer text allocs) objects were allocated and written $(answer text updates) times" \
 	[ "$(answer text allocs)" -gt 200 -a "$(answer text updates)" -gt 400 ]

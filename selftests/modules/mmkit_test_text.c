@@ -155,7 +155,7 @@ static u32 draw(struct worker *worker, u32 below)
 static size_t draw_len(struct worker *worker)
 {
 	u32 kind = draw(worker, 256);
-	size_t max = kind < 160 ? 512 : kind < 240 ? 4096 : kind < 254 ? 65536 : max_len;
+	size_t max = kind < 160 ? 512 : kind < 240 ? 4096 : kind < 248 ? 65536 : max_len;
 
 	return MIN_LEN + draw(worker, min(max, max_len) - MIN_LEN + 1);
 }
