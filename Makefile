@@ -16,7 +16,10 @@ backwards := $(shell printf '%s\n' $(modules) | tac)
 ours := \( -name 'mmkit.ko*' -o -name 'mmkit_*.ko*' \)
 SUDO ?= $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: all demo check soak bench install dkms uninstall load unload shell clean help
+# What modules that use mmkit are built against, a directory for each kernel that mmkit was built for.
+headers := /usr/src/mmkit-headers
+
+.PHONY: all demo check soak bench install install-headers dkms uninstall load unload shell clean help
 
 all:
 	@test -e "$(KDIR)/Makefile" || { \
@@ -45,6 +48,12 @@ install: all
 	$(SUDO) $(MAKE) -C "$(KDIR)" M="$(CURDIR)" INSTALL_MOD_DIR=updates modules_install
 	$(SUDO) depmod -a $$(basename $$(dirname "$(KDIR)")) 2>/dev/null || $(SUDO) depmod -a
 
+# For the kernel that the modules here were built for. DKMS keeps the same by itself.
+install-headers: built = $(shell PATH="$$PATH:/usr/sbin:/sbin" modinfo -F vermagic mmkit.ko 2>/dev/null | cut -d ' ' -f 1)
+install-headers:
+	@test -n "$(built)" || { echo "mmkit: mmkit.ko is not built; run make first" >&2; exit 1; }
+	$(if $(DESTDIR),,$(SUDO)) include/install.sh "$(DESTDIR)$(headers)/$(built)"
+
 # The sources may have changed since the last time, hence --force.
 dkms:
 	@command -v dkms > /dev/null || { echo "mmkit: dkms is not installed" >&2; exit 1; }
@@ -56,7 +65,7 @@ dkms:
 
 uninstall:
 	@test ! -d "/var/lib/dkms/mmkit/$(version)" || $(SUDO) dkms remove mmkit/$(version) --all
-	$(SUDO) rm -rf "/usr/src/mmkit-$(version)"
+	$(SUDO) rm -rf "/usr/src/mmkit-$(version)" "$(headers)"
 	@for kernel in $$(find /lib/modules/*/updates $(ours) 2>/dev/null | cut -d/ -f4 | sort -u); do \
 		echo "removing the modules of $$kernel"; \
 		$(SUDO) find "/lib/modules/$$kernel/updates" $(ours) -delete; \
@@ -90,7 +99,8 @@ help:
 	@echo "  make unload      unload them"
 	@echo "  make dkms        install by DKMS, rebuilt with each kernel update"
 	@echo "  make install     install for one kernel only"
-	@echo "  make uninstall   undo either"
+	@echo "  make install-headers  let other modules be built against the modules built here"
+	@echo "  make uninstall   undo all of it"
 	@echo "  make check       every test in VMs; K=6.1 one kernel, T=pagetab one test,"
 	@echo "                   T=static, splat, unit, symbols, dkms or ibt one of the other stages"
 	@echo "  make soak        the same cases with many more rounds; takes hours"

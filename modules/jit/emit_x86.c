@@ -21,6 +21,7 @@
  */
 #include <linux/errno.h>
 #include <linux/printk.h>
+#include <linux/string.h>
 #include <linux/utsname.h>
 
 #include <asm/alternative.h>

@@ -222,6 +222,7 @@ struct jit_class {
 extern struct jit_class mmkit_jit_classes[JIT_NR_CLASSES + 1];
 int mmkit_jit_slab_init(void);
 void mmkit_jit_slab_exit(void);
+void mmkit_jit_settle(void);
 unsigned long mmkit_jit_class_lock(struct jit_class *class);
 void mmkit_jit_class_unlock(struct jit_class *class, unsigned long flags);
 

@@ -50,6 +50,7 @@ static ssize_t drain_store(struct kobject *kobj, struct kobj_attribute *attr, co
 {
 	if (!sysfs_streq(buf, "1"))
 		return -EINVAL;
+	mmkit_jit_settle();
 	mmkit_jit_space_drain();
 	return count;
 }

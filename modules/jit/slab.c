@@ -541,11 +541,24 @@ int mmkit_jit_slab_init(void)
 	return 0;
 }
 
+static void graces_flush(void)
+{
+	rcu_barrier();
+	if (READ_ONCE(tasks_waited))
+		mmkit_rcu_barrier_tasks();
+	flush_workqueue(grace_wq);
+}
+
+/* What was freed before this is free when it returns: a grace period may follow another. */
+void mmkit_jit_settle(void)
+{
+	graces_flush();
+	graces_flush();
+}
+
 /* No object lives, but the last one can have been freed just now. */
 void mmkit_jit_slab_exit(void)
 {
-	rcu_barrier();
-	if (tasks_waited)
-		mmkit_rcu_barrier_tasks();
+	graces_flush();
 	destroy_workqueue(grace_wq);
 }

@@ -494,8 +494,10 @@ void mmkit_jit_space_each_slab(void (*see)(struct jit_slab *slab, void *data), v
 /* Before the cache of unmapped pages is asked whether all of them are back. */
 static int on_pm(struct notifier_block *nb, unsigned long action, void *data)
 {
-	if (action == PM_HIBERNATION_PREPARE || action == PM_RESTORE_PREPARE)
+	if (action == PM_HIBERNATION_PREPARE || action == PM_RESTORE_PREPARE) {
+		mmkit_jit_settle();
 		mmkit_jit_space_drain();
+	}
 	return NOTIFY_OK;
 }
 static struct notifier_block pm_nb = { .notifier_call = on_pm, .priority = 1 };

@@ -37,6 +37,15 @@ step 77 "$old: install is skipped" dkms install "$package" -k "$old"
 step 0 "$old: nothing was installed" silent find "/lib/modules/$old/" -name 'mmkit*'
 step 0 "the other kernel keeps its modules" installed
 
+# A module of somebody else's, which DKMS builds against what it keeps of this one.
+cp -r /mnt/example "/usr/src/${example/\//-}"
+step 0 "a module that uses mmkit: add" dkms add "$example"
+step 0 "a module that uses mmkit: build" dkms build "$example" -k "$KERNEL"
+step 0 "a module that uses mmkit: install" dkms install "$example" -k "$KERNEL"
+step 0 "a module that uses mmkit: it depends on it" field depends unpack mmkit_jit
+step 0 "a module that uses mmkit: modprobe finds both" \
+	says "/mmkit_jit\.ko" modprobe -S "$KERNEL" --show-depends unpack
+
 # The guest: kmod of this release with its libraries, the index as depmod wrote it, our modules.
 root=/mnt/out/root
 modules=/lib/modules/$KERNEL

@@ -2,11 +2,13 @@
 # shellcheck shell=bash
 #
 # What install.sh and remove.sh share. They run in the chroot, one before the VM and one after it.
-# From ci/dkms: $VERSION and $MODULES of the suite, $KERNEL, the sources in /mnt/source, packages
-# of an excluded kernel in /mnt/old, and /mnt/out for what the VM needs.
+# From ci/dkms: $VERSION and $MODULES of the suite, $KERNEL, the sources in /mnt/source, those of a
+# module that uses it in /mnt/example, packages of an excluded kernel in /mnt/old, and /mnt/out for
+# what the VM needs.
 
 set -u
 package=mmkit/$VERSION
+example=unpack/1.0
 log=/tmp/log
 shopt -s nullglob
 
@@ -29,7 +31,7 @@ step()
 says() { grep -qE "$1" <<< "$("${@:2}" 2>&1)"; }
 silent() { [ -z "$("$@" 2>&1)" ]; }
 field() { [ "$(modinfo -k "$KERNEL" -F "$1" "$2")" = "$3" ]; }
-installed() { says ": installed" dkms status "$package" -k "$KERNEL"; }
+installed() { says ": installed" dkms status "${1:-$package}" -k "$KERNEL"; }
 known_to_depmod() { grep -q "/mmkit.*\.ko" "/lib/modules/$KERNEL/modules.dep"; }
 
 # Nothing of the suite in any kernel, in its index, or in the DKMS tree.
