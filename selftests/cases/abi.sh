@@ -61,7 +61,7 @@ s,$prof_sysfs/sites\$,$prof_sysfs/s<any>,|$prof_sysfs/state is described twice|$
 s/\[01\]/[23]/|$prof_sysfs/enabled: "1" is not of the format
 /max_sites\$/,/Stable/s/^\(Default:[[:space:]]*\)0\$/\11/|/sys/module/mmkit_allocprof/parameters/max_sites is "0", default described as 1
 s/free_bytes /spare_bytes /|$prof/books: key free_bytes is not described|$prof/books: key spare_bytes is described and not there
-s/^\(Key:[[:space:]]*retagged\) .*/\1 never/|$prof/stats: key retagged is "0", described as never
+s/^\(Key:[[:space:]]*verified\) .*/\1 never/|$prof/stats: key verified is "0", described as never
 /redirects\$/,/Stable/s/hits \[/calls [/|$mmkit_debugfs/redirects: columns are "component function state hits inside", described as "component function state calls inside"
 s/^\(Column:[[:space:]]*version\) .*/\1 none/|$mmkit_debugfs/components: version is "$(cat $version)", described as none
 EOF

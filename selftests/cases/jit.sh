@@ -37,6 +37,11 @@ check "the map has three objects of their owner" \
 	[ "$(grep -c ' mmkit_test_jit ' $jit_debugfs/map)" = 3 ]
 check "with names" grep -Eq '^[0-9a-f]+ 12c mmkit_test_jit second$' $jit_debugfs/map
 check "and without" grep -Eq '^[0-9a-f]+ 2710 mmkit_test_jit -$' $jit_debugfs/map
+at=$(awk '$4 == "second" { print $1 }' $jit_debugfs/map)
+printf '%s\n%s\n%s more\n' $at "${at%?}f" ffffffff00000000 > /tmp/frames
+awk -f /mmkit/frames.awk $jit_debugfs/map /tmp/frames > /tmp/named
+printf '%s mmkit_test_jit:second+0\n%s mmkit_test_jit:second+15\nffffffff00000000 more\n' $at "${at%?}f" > /tmp/wanted
+check "frames in objects can be named by the map, and no others" cmp /tmp/named /tmp/wanted
 check "owners has their sum" grep -qx 'mmkit_test_jit 3 10364 loaded' $jit_debugfs/owners
 check "slabs, too" awk '{ used[$1] = $3 } END { exit !(used[64] == 1 && used[320] == 1 && used["runs"] == 1) }' \
 	$jit_debugfs/slabs
@@ -54,6 +59,7 @@ jit_test threads rounds="$(often 600 20000)"
 wait_for 30 jit_idle
 check "nothing is used after that" jit_idle
 echo "locks $(jit_stat locks), contended $(jit_stat contended)"
+check "hardly a lock of a class was found taken" [ $(($(jit_stat contended) * 20)) -lt "$(jit_stat locks)" ]
 
 # --- a fleet of a thousand programs ---
 load mmkit_test_jit what=mix rounds=1000

@@ -13,9 +13,6 @@ witness=/sys/kernel/debug/mmkit_witness
 # test module. What a block of text is kept for is longer than this test.
 not_on_demand="mmkit_allocprof:disarm mmkit_unmapped:on_reboot mmkit_jit:spare_expired"
 
-# For CPUs that need more than the one at hand: jit_emit_* boots such.
-not_on_this_cpu="its_static_thunk x86_call_depth_emit_accounting"
-
 read_all() {
 	local file
 	for file in $(find /sys/kernel/debug/mmkit /sys/kernel/mmkit /sys/module/mmkit*/parameters -type f -perm -400); do
@@ -101,9 +98,9 @@ watch_all mmkit
 load mmkit_allocprof verify=1 max_sites=256
 watch_all mmkit_allocprof
 # Some of what it needs of the kernel it calls when it is loaded.
-load mmkit_unmapped
+load mmkit_jit
 watch_all no_callbacks_yet
-unload mmkit_unmapped
+unload mmkit_jit mmkit_unmapped
 load mmkit_unmapped
 watch_all mmkit_unmapped
 load mmkit_test_unmapped
@@ -126,6 +123,7 @@ try mmkit_test_alloc events=400
 migrate
 use_unmapped
 try mmkit_test_jit what=brief
+try mmkit_test_jit_emit
 echo 1 > /sys/kernel/mmkit/jit/drain
 check "a block of memory goes and comes" replug
 read_all
@@ -138,7 +136,6 @@ component_module() {
 called=0
 awk 'NR > 1 { print $1, $2, $4, $6 }' $mmkit_debugfs/symbols > /tmp/rows
 while read -r component symbol state proto; do
-	case " $not_on_this_cpu " in *" $symbol "*) continue ;; esac
 	if [ $state = missing ] || [ "$proto" = data ]; then
 		echo "$component $symbol: $state, $proto"
 	elif grep "^$symbol " /tmp/seen | grep -q "\[$(component_module $component)\]"; then

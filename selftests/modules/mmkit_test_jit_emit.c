@@ -350,21 +350,34 @@ static void test_calls(void)
 	mmkit_jit_free(code.text);
 }
 
-/* Too far away for all that counts from where it is: the address itself is in the code. */
-static void test_far_call(void)
+/* A call of add_seven(), made as if it were executed at @at. */
+static void test_call_at(void *at, int len, const char *text)
 {
 	generated function;
 	int n;
 
-	if (IS_ENABLED(CONFIG_X86_64) || !begin("far_call"))
+	if (!begin("veneer"))
 		return;
 	add(mmkit_jit_emit_prologue(here()));
-	n = mmkit_jit_emit_call(here(), NULL, add_seven);
+	n = mmkit_jit_emit_call(here(), at ?: there() + 2, add_seven);
 	add(n);
 	add(mmkit_jit_emit_epilogue(here(), there()));
 	function = end();
-	TEST(n == 20 && function && function(35) == 42, "a call of any address arrives");
+	TEST(n == len && function && function(35) == 42, text);
 	mmkit_jit_free(code.text);
+}
+
+/*
+ * The long forms, which this module need not be far enough away for. From half-way into
+ * an instruction no branch leads to one, while its page is the same. And from the direct
+ * map only the address itself does.
+ */
+static void test_veneers(void)
+{
+	if (IS_ENABLED(CONFIG_X86_64))
+		return;
+	test_call_at(NULL, 12, "a call by the distance of pages arrives");
+	test_call_at(FAR_AWAY, 20, "a call of any address arrives");
 }
 
 /* Returns 1, or 1000 + @reg if the jump through @reg to @label was made. */
@@ -489,7 +502,7 @@ static int __init test_init(void)
 {
 	test_forms();
 	test_calls();
-	test_far_call();
+	test_veneers();
 	test_each_register();
 	test_jump();
 	test_backtrace();
