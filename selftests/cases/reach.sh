@@ -126,7 +126,11 @@ try mmkit_test_jit what=brief
 try mmkit_test_jit_emit
 echo 1 > /sys/kernel/mmkit/jit/drain
 check "a block of memory goes and comes" replug
+# An object is there to be shown.
+load mmkit_test_text
+echo "hold 100 reach" > /sys/module/mmkit_test_text/parameters/run
 read_all
+unload mmkit_test_text
 cat $witness > /tmp/seen
 
 component_module() {

@@ -8,6 +8,12 @@
 #   jit_value NAME                what a file of the allocator in sysfs holds
 #   jit_stat KEY                  a number of debugfs jit/stats
 #   jit_idle                      no byte is used (frees that wait are over)
+#   jit_drain                     gives back memory that no object lies in
+#   jit_windows                   where text is mapped: "START-END" (hexadecimal) a line
+#   see_addresses COMMAND...      with addresses of the kernel shown to those who may see them
+#   tell MODULE WORD...           says that to a test module (mmkit_test_MODULE)
+#   answers MODULE                what came of it
+#   answer MODULE KEY             of that the words that follow KEY
 
 jit=/sys/kernel/mmkit/jit
 jit_debugfs=$mmkit_debugfs/jit
@@ -44,3 +50,34 @@ jit_value() { cat "$jit/$1"; }
 jit_stat() { awk -v key="$1" '$1 == key { print $2 }' $jit_debugfs/stats; }
 
 jit_idle() { [ "$(jit_value used_bytes)" = 0 ]; }
+
+jit_drain() { echo 1 > $jit/drain; }
+
+see_addresses()
+{
+	local status
+	echo 1 > /proc/sys/kernel/kptr_restrict
+	"$@"
+	status=$?
+	echo 0 > /proc/sys/kernel/kptr_restrict
+	return $status
+}
+
+jit_windows()
+{
+	see_addresses awk '/mmkit_jit/ && /ioremap/ { gsub("0x", "", $1); print $1 }' /proc/vmallocinfo
+}
+
+tell()
+{
+	local module=$1
+	shift
+	echo "$*" > "/sys/module/mmkit_test_$module/parameters/run" || {
+		fail "mmkit_test_$module cannot: $*"
+		return 1
+	}
+}
+
+answers() { cat "/sys/module/mmkit_test_$1/parameters/run"; }
+
+answer() { answers "$1" | awk -v key="$2" '$1 == key { sub(/^[^ ]* /, ""); print; exit }'; }
