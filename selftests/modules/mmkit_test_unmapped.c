@@ -1187,9 +1187,10 @@ static int fragment(const long *arg)
 			cond_resched();
 		}
 	}
+	/* What has 2^3 pages stays here and there: without it no process can be made. */
 	list_for_each_entry_safe(page, next, &hogged, lru) {
 		taken++;
-		if (!(page_to_pfn(page) & 1))
+		if (!(page_to_pfn(page) & 1) && page_to_pfn(page) % 128 >= 8)
 			continue;
 		left++;
 		list_del(&page->lru);
