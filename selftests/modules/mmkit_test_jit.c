@@ -87,13 +87,17 @@ static void *make_number(u32 number)
 
 static void every_length(void)
 {
-	unsigned long missing = 0, aligned = 0, same = 0, size = 0, rest = 0, trapped = 0;
+	unsigned long nr = 0, missing = 0, aligned = 0, same = 0, size = 0, rest = 0, trapped = 0;
 	u8 *code = kmalloc(MAX_CLASS + 1, GFP_KERNEL), *text;
 	size_t len;
 
 	if (!code)
 		return;
 	for (len = 1; len <= MAX_CLASS + 1; len++) {
+		/* Of the longer ones those at the borders of classes, which are multiples of 64. */
+		if (len > 600 && len % 64 > 1 && len % 64 < 63)
+			continue;
+		nr++;
 		pattern(code, len, len);
 		text = mmkit_jit_alloc(code, len);
 		if (!text) {
@@ -109,12 +113,12 @@ static void every_length(void)
 		trapped += is_trap(text, len) && !mmkit_jit_size(text);
 	}
 	kfree(code);
-	TEST(!missing, "each length from 1 to 8193 is to be had");
-	TEST(aligned == len - 1, "objects begin at multiples of 16");
-	TEST(same == len - 1, "they hold what they were given");
-	TEST(size == len - 1, "they know their length");
-	TEST(rest == len - 1, "what lies behind is traps");
-	TEST(trapped == len - 1, "freed ones are traps, and no objects");
+	TEST(!missing, "each length up to 600, and at each border up to 8193, is to be had");
+	TEST(aligned == nr, "objects begin at multiples of 16");
+	TEST(same == nr, "they hold what they were given");
+	TEST(size == nr, "they know their length");
+	TEST(rest == nr, "what lies behind is traps");
+	TEST(trapped == nr, "freed ones are traps, and no objects");
 }
 
 static void bad_lengths(void)
