@@ -25,7 +25,12 @@ jit_load()
 	load mmkit_jit "$@" || exit
 }
 
-jit_unload() { unload mmkit_jit mmkit_unmapped mmkit; }
+# What waits for a grace period holds the module until it is over.
+jit_unload()
+{
+	jit_drain
+	unload mmkit_jit mmkit_unmapped mmkit
+}
 
 jit_test()
 {
