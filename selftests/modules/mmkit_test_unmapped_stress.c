@@ -84,6 +84,17 @@ static gfp_t random_gfp(struct worker *worker)
 	return base[draw % ARRAY_SIZE(base)] | (draw & 8 ? __GFP_ZERO : 0) | __GFP_NOWARN;
 }
 
+/* Beside each mark, so that no other bytes that memory can hold are taken for one. */
+static u64 seal(u64 mark)
+{
+	return (mark ^ mark >> 29) * 0x9e3779b97f4a7c15ULL;
+}
+
+static bool is_secret(u64 word, u64 beside)
+{
+	return word >> 52 == SECRET >> 52 && beside == seal(word);
+}
+
 static void look_at_new(struct worker *worker, struct page *page, u64 mark, bool zeroed)
 {
 	u64 *words = mmkit_unmapped_map_local(page);
@@ -96,9 +107,10 @@ static void look_at_new(struct worker *worker, struct page *page, u64 mark, bool
 		return;
 	}
 	worker->not_zero += zeroed && memchr_inv(words, 0, PAGE_SIZE);
-	worker->seen += words[0] >> 52 == SECRET >> 52 || words[LAST_WORD] >> 52 == SECRET >> 52;
-	words[0] = mark;
-	words[LAST_WORD] = mark;
+	worker->seen += is_secret(words[0], words[1]) ||
+			is_secret(words[LAST_WORD], words[LAST_WORD - 1]);
+	words[0] = words[LAST_WORD] = mark;
+	words[1] = words[LAST_WORD - 1] = seal(mark);
 	mmkit_unmapped_unmap_local(words);
 }
 
