@@ -47,10 +47,6 @@ static int check_parameters(void)
 		return -ERANGE;
 	}
 	mmkit_jit_max_blocks = max_bytes / JIT_BLOCK_BYTES;
-	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
-		pr_err("kernels with PREEMPT_RT are not supported\n");
-		return -EOPNOTSUPP;
-	}
 	return 0;
 }
 

@@ -290,11 +290,13 @@ static void blocks_free(struct list_head *gone)
 	}
 }
 
-static void spare_del_all(void)
+/* All blocks of which nothing is used. */
+void mmkit_jit_space_drain(void)
 {
 	unsigned int i, slot;
 	LIST_HEAD(gone);
 
+	mutex_lock(&space_lock);
 	for (i = 0; i < nr_windows; i++) {
 		for (slot = 0; slot < windows[i]->slots; slot++) {
 			if (windows[i]->block[slot] && !windows[i]->block[slot]->used)
@@ -302,12 +304,6 @@ static void spare_del_all(void)
 		}
 	}
 	blocks_free(&gone);
-}
-
-void mmkit_jit_space_drain(void)
-{
-	mutex_lock(&space_lock);
-	spare_del_all();
 	mutex_unlock(&space_lock);
 }
 
@@ -346,7 +342,7 @@ static int window_add(unsigned int need)
 	unsigned int slots, left;
 	struct jit_window *win;
 
-	left = mmkit_jit_max_blocks - min(mmkit_jit_max_blocks, mmkit_jit_space.slots);
+	left = mmkit_jit_max_blocks - mmkit_jit_space.slots;
 	if (need > left)
 		return -EDQUOT;
 	if (nr_windows == MAX_WINDOWS)

@@ -10,7 +10,6 @@
 #   jit_idle                      no byte is used (frees that wait are over)
 #   jit_drain                     gives back memory that no object lies in
 #   jit_windows                   where text is mapped: "START-END" (hexadecimal) a line
-#   see_addresses COMMAND...      with addresses of the kernel shown to those who may see them
 #   tell MODULE WORD...           says that to a test module (mmkit_test_MODULE)
 #   answers MODULE                what came of it
 #   answer MODULE KEY             of that the words that follow KEY
@@ -57,16 +56,6 @@ jit_stat() { awk -v key="$1" '$1 == key { print $2 }' $jit_debugfs/stats; }
 jit_idle() { [ "$(jit_value used_bytes)" = 0 ]; }
 
 jit_drain() { echo 1 > $jit/drain; }
-
-see_addresses()
-{
-	local status
-	echo 1 > /proc/sys/kernel/kptr_restrict
-	"$@"
-	status=$?
-	echo 0 > /proc/sys/kernel/kptr_restrict
-	return $status
-}
 
 jit_windows()
 {

@@ -13,6 +13,7 @@
 #   books_close                   at most 1 % of managed memory is unaccounted for, none twice
 #   page_bytes                    size of a page
 #   free_kb                       free memory, that on the lists of the CPUs included, caches dropped
+#   see_addresses COMMAND...      with addresses of the kernel shown to those who may see them
 #   kcore_sweep                   reads /proc/kcore here and there, and closely where areas of mmkit lie
 
 mmkit_debugfs=/sys/kernel/debug/mmkit
@@ -113,12 +114,20 @@ free_kb()
 		END { print free }' /proc/meminfo /proc/zoneinfo
 }
 
+see_addresses()
+{
+	local status
+	# With 1 those who may see kernel addresses do; with 0 they are scrambled.
+	echo 1 > /proc/sys/kernel/kptr_restrict
+	"$@"
+	status=$?
+	echo 0 > /proc/sys/kernel/kptr_restrict
+	return $status
+}
+
 kcore_sweep()
 {
 	local areas
-	# With 1 those who may see kernel addresses do; with 0 they are scrambled.
-	echo 1 > /proc/sys/kernel/kptr_restrict
-	areas=$(awk '/mmkit/ { print $1 }' /proc/vmallocinfo)
-	echo 0 > /proc/sys/kernel/kptr_restrict
+	areas=$(see_addresses awk '/mmkit/ { print $1 }' /proc/vmallocinfo)
 	[ -n "$areas" ] && /mmkit/bin/kcore_sweep && /mmkit/bin/kcore_sweep $areas
 }

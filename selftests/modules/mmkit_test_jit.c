@@ -12,6 +12,7 @@
 #include <mmkit/jit.h>
 
 #include "test.h"
+#include "test_text.h"
 
 static char *what = "all";
 module_param(what, charp, 0444);
@@ -21,14 +22,6 @@ static unsigned int rounds = 2000;
 module_param(rounds, uint, 0444);
 MODULE_PARM_DESC(rounds, "of each thread");
 
-#ifdef CONFIG_X86_64
-#define TRAP_BYTE(addr)	0xcc
-#else
-/* BRK #0x100, in the order of memory. */
-static const u8 brk_bytes[4] = { 0x00, 0x20, 0x20, 0xd4 };
-#define TRAP_BYTE(addr)	brk_bytes[(unsigned long)(addr) & 3]
-#endif
-
 #define MAX_CLASS	8192
 
 static bool is_trap(const u8 *text, size_t len)
@@ -36,7 +29,7 @@ static bool is_trap(const u8 *text, size_t len)
 	const u8 *end = text + len;
 
 	for (; text < end; text++) {
-		if (*text != TRAP_BYTE(text))
+		if (*text != trap_byte((unsigned long)text))
 			return false;
 	}
 	return true;
@@ -50,35 +43,17 @@ static void pattern(u8 *code, size_t len, u32 seed)
 	prandom_bytes_state(&rnd, code, len);
 }
 
-/* Code that returns a number, callable through a pointer. */
-static size_t code_of(u8 *buf, const u8 *at, u32 number)
-{
-	size_t n = mmkit_jit_emit_entry(buf);
-
-#ifdef CONFIG_X86_64
-	buf[n++] = 0xb8;			/* mov $number, %eax */
-	memcpy(buf + n, &number, 4);
-	n += 4;
-#else
-	u32 insn[2] = { 0x52800000 | (number & 0xffff) << 5,	/* movz w0, #low */
-			0x72a00000 | (number >> 16) << 5 };	/* movk w0, #high, lsl #16 */
-
-	memcpy(buf + n, insn, sizeof(insn));
-	n += sizeof(insn);
-#endif
-	return n + mmkit_jit_emit_return(buf + n, at + n);
-}
-
+/* A function that returns a number. */
 static void *make_number(u32 number)
 {
 	u8 buf[64], *text;
-	size_t len;
+	int len;
 
 	text = mmkit_jit_alloc_named(NULL, sizeof(buf), "number");
 	if (!text)
 		return NULL;
-	len = code_of(buf, text, number);
-	if (mmkit_jit_update(text, buf, len)) {
+	len = emit_answer(buf, text, number);
+	if (len < 0 || mmkit_jit_update(text, buf, len)) {
 		mmkit_jit_free(text);
 		return NULL;
 	}
@@ -217,7 +192,7 @@ static void waits(void)
 		gone += !mmkit_jit_size(rcu[i]) && !mmkit_jit_size(tasks[i]);
 	}
 	for (i = 0; i < ARRAY_SIZE(rcu); i++)
-		again += ((u32 (*)(void))rcu[i])() == i;
+		again += call_text(rcu[i]) == i;
 	rcu_read_unlock();
 	TEST(gone == ARRAY_SIZE(rcu), "what waits for RCU is no object any more");
 	TEST(again == ARRAY_SIZE(rcu), "and can be executed until it is over");
