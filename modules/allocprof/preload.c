@@ -6,9 +6,14 @@
  * A page is looked at without any reference: what is read of it may be out of
  * date the next moment. That is harmless: the mark is installed only where
  * nothing is known of the page, a free or allocation that came first leaves a
- * mark, and one that comes later takes the bucket's mark away again. Pages that
- * were on their way between free lists end up as allocated; a second pass takes
- * them out of the buckets.
+ * mark, and one that comes later takes the bucket's mark away again.
+ *
+ * What nobody holds and no free block contains is the rest of an allocation that
+ * is not compound, or it waits on the list of a CPU, from where no event tells
+ * that it goes. It is taken for allocated first; when the lists have been
+ * emptied it lies in a free block and leaves the bucket. Under load some of it
+ * is on a list again by then, hence the third pass. Only the first takes such
+ * pages in.
  */
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
@@ -29,6 +34,34 @@ static unsigned long free_block(struct page *page, unsigned long pfn)
 	if (order > MMKIT_MAX_PAGE_ORDER || pfn & ((1UL << order) - 1))
 		return 0;
 	return 1UL << order;
+}
+
+/* Neither held nor, frozen, compound or of a type: inside a free block, for example. */
+static bool idle(struct page *page)
+{
+	return !page_count(page) && !PageCompound(page) && !page_has_type(page) &&
+	       !PageSlab(page) && !PageReserved(page);
+}
+
+/*
+ * Pages from @pfn on to the end of the free block that @page lies in, 0 when it
+ * lies in none. Its head may have merged with what is behind us only just now.
+ */
+static unsigned long free_rest(struct page *page, unsigned long pfn)
+{
+	unsigned int order;
+
+	if (!PageBuddy(page) && !idle(page))
+		return 0;
+	/* A block of the largest order lies in one section: there are no holes to step into. */
+	for (order = 0; order <= MMKIT_MAX_PAGE_ORDER; order++) {
+		unsigned long head = pfn & ~((1UL << order) - 1);
+		unsigned long pages = free_block(pfn_to_page(head), head);
+
+		if (pages > pfn - head)
+			return head + pages - pfn;
+	}
+	return 0;
 }
 
 static u32 classify(struct page *page)
@@ -71,16 +104,13 @@ static bool known(unsigned long pfn)
 
 static int scan_section(void *data, unsigned long start, unsigned long nr_pages)
 {
-	unsigned long pfn, step, end = start + nr_pages;
+	unsigned long pfn, rest, end = start + nr_pages;
 
-	for (pfn = start; pfn < end; pfn += step) {
+	for (pfn = start; pfn < end; pfn += rest ?: 1) {
 		struct page *page = pfn_to_online_page(pfn);
 
-		step = 1;
-		if (!page)
-			continue;
-		step = free_block(page, pfn) ?: 1;
-		if (step == 1 && !PageBuddy(page) && !known(pfn))
+		rest = page ? free_rest(page, pfn) : 0;
+		if (page && !rest && !PageBuddy(page) && !known(pfn))
 			install(pfn, page);
 		if (!(pfn % 1024))
 			cond_resched();
@@ -107,15 +137,15 @@ static void settle_page(unsigned long pfn)
 
 static int settle_section(void *data, unsigned long start, unsigned long nr_pages)
 {
-	unsigned long pfn, i, block, end = start + nr_pages;
+	unsigned long pfn, i, rest, end = start + nr_pages;
 
-	for (pfn = start; pfn < end; pfn += block ?: 1) {
+	for (pfn = start; pfn < end; pfn += rest ?: 1) {
 		struct page *page = pfn_to_online_page(pfn);
 
-		block = page ? free_block(page, pfn) : 0;
-		for (i = 0; i < block; i++)
+		rest = page ? free_rest(page, pfn) : 0;
+		for (i = 0; i < rest; i++)
 			settle_page(pfn + i);
-		if (page && !block && !PageBuddy(page) && !known(pfn))
+		if (page && !rest && !idle(page) && !PageBuddy(page) && !known(pfn))
 			install(pfn, page);
 		if (!(pfn % 1024))
 			cond_resched();
@@ -125,8 +155,12 @@ static int settle_section(void *data, unsigned long start, unsigned long nr_page
 
 void mmkit_ap_preload_scan(struct mmkit_pagetab *tab)
 {
+	int pass;
+
 	mmkit_ksym(drain_all_pages)(NULL);
 	mmkit_pagetab_for_each(tab, scan_section, NULL);
-	mmkit_ksym(drain_all_pages)(NULL);
-	mmkit_pagetab_for_each(tab, settle_section, NULL);
+	for (pass = 2; pass <= 3; pass++) {
+		mmkit_ksym(drain_all_pages)(NULL);
+		mmkit_pagetab_for_each(tab, settle_section, NULL);
+	}
 }

@@ -43,7 +43,9 @@ gone() {
 load mmkit
 load mmkit_allocprof verify=1
 rm -f /tmp/stop
-forks & memory 1 & memory 2 &
+forks & loads=$!
+memory 1 & loads="$loads $!"
+memory 2 & loads="$loads $!"
 readers > /tmp/readers 2>&1 &
 
 # Each time it is switched on the profiler counts from nothing.
@@ -61,7 +63,10 @@ for round in $(seq $rounds); do
 	echo 1 > $prof_sysfs/enabled || bad_on=$((bad_on + 1))
 	[ "$(cat $prof_sysfs/table_bytes)" -gt 0 ] || bad_on=$((bad_on + 1))
 	awk 'NR > 2 && ($1 < 0 || $2 < 0)' $prof/allocinfo | grep . && bad_on=$((bad_on + 1))
+	# The books close at rest: what was switched on under load is looked at with the load held.
+	kill -STOP $loads
 	books_close > /tmp/closing || { cat /tmp/closing; bad_on=$((bad_on + 1)); }
+	kill -CONT $loads
 done
 check "off $rounds times under load: no table, no redirect, no event" [ $bad_off -eq 0 ]
 check "on $rounds times: the books close, nothing is negative" [ $bad_on -eq 0 ]
