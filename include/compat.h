@@ -415,4 +415,154 @@ do {											\
 #endif
 #endif
 
+/* Claims a range of pages for its caller; @cma: they belong to the contiguous allocator. */
+#if defined(MMKIT_HAVE_CONTIG_FROZEN_FLAGS)
+#define mmkit_contig_take(start, end, cma)						\
+	alloc_contig_range(start, end, (cma) ? ACR_FLAGS_CMA : ACR_FLAGS_NONE,		\
+			   GFP_KERNEL | __GFP_NOWARN)
+#elif defined(CONFIG_CMA)
+#define mmkit_contig_take(start, end, cma)						\
+	alloc_contig_range(start, end, (cma) ? MIGRATE_CMA : MIGRATE_MOVABLE,		\
+			   GFP_KERNEL | __GFP_NOWARN)
+#else
+#define mmkit_contig_take(start, end, cma)						\
+	alloc_contig_range(start, end, MIGRATE_MOVABLE, GFP_KERNEL | __GFP_NOWARN)
+#endif
+
+/*
+ * arm64: how pages become tagged. Names, arguments, and the same arguments passed on.
+ */
+#ifdef CONFIG_ARM64
+#if defined(MMKIT_HAVE_VMA_ALLOC_HUGEPAGE)
+#define MMKIT_VMA_ALLOC_NAME	vma_alloc_folio
+#define MMKIT_VMA_ALLOC_ARGS	(gfp_t gfp, int order, struct vm_area_struct *vma,	\
+				 unsigned long addr, bool hugepage)
+#define mmkit_vma_alloc_pass(fn, gfp)	fn(gfp, order, vma, addr, hugepage)
+#elif defined(MMKIT_HAVE_VMA_ALLOC_NOPROF_HUGEPAGE)
+#define MMKIT_VMA_ALLOC_NAME	vma_alloc_folio_noprof
+#define MMKIT_VMA_ALLOC_ARGS	(gfp_t gfp, int order, struct vm_area_struct *vma,	\
+				 unsigned long addr, bool hugepage)
+#define mmkit_vma_alloc_pass(fn, gfp)	fn(gfp, order, vma, addr, hugepage)
+#elif defined(MMKIT_HAVE_VMA_ALLOC_NOPROF)
+#define MMKIT_VMA_ALLOC_NAME	vma_alloc_folio_noprof
+#define MMKIT_VMA_ALLOC_ARGS	(gfp_t gfp, int order, struct vm_area_struct *vma,	\
+				 unsigned long addr)
+#define mmkit_vma_alloc_pass(fn, gfp)	fn(gfp, order, vma, addr)
+#else
+#error "mmkit: does not know how this kernel allocates pages for an area"
+#endif
+
+#if defined(MMKIT_HAVE_THP_VMA_CHECK)
+#define MMKIT_THP_NAME		hugepage_vma_check
+#define MMKIT_THP_RET		bool
+#define MMKIT_THP_ARGS		(struct vm_area_struct *vma, unsigned long vm_flags, bool smaps, \
+				 bool in_pf, bool enforce_sysfs)
+#define MMKIT_THP_PASS		(vma, vm_flags, smaps, in_pf, enforce_sysfs)
+#elif defined(MMKIT_HAVE_THP_ORDERS_FLAGS)
+#define MMKIT_THP_NAME		__thp_vma_allowable_orders
+#define MMKIT_THP_RET		unsigned long
+#define MMKIT_THP_ARGS		(struct vm_area_struct *vma, unsigned long vm_flags,	\
+				 unsigned long tva_flags, unsigned long orders)
+#define MMKIT_THP_PASS		(vma, vm_flags, tva_flags, orders)
+#elif defined(MMKIT_HAVE_THP_ORDERS_TYPE)
+#define MMKIT_THP_NAME		__thp_vma_allowable_orders
+#define MMKIT_THP_RET		unsigned long
+#define MMKIT_THP_ARGS		(struct vm_area_struct *vma, vm_flags_t vm_flags,	\
+				 enum tva_type type, unsigned long orders)
+#define MMKIT_THP_PASS		(vma, vm_flags, type, orders)
+#else
+#error "mmkit: does not know how this kernel decides about huge pages"
+#endif
+
+/* The flags of an area have a type of their own since huge pages have types. */
+#ifdef MMKIT_HAVE_THP_ORDERS_TYPE
+#define MMKIT_NEWFLAGS		vm_flags_t newflags
+#else
+#define MMKIT_NEWFLAGS		unsigned long newflags
+#endif
+#if defined(MMKIT_HAVE_MPROTECT_FIXUP_PLAIN)
+#define MMKIT_MPROTECT_ARGS	(struct mmu_gather *tlb, struct vm_area_struct *vma,	\
+				 struct vm_area_struct **pprev, unsigned long start,	\
+				 unsigned long end, MMKIT_NEWFLAGS)
+#define MMKIT_MPROTECT_PASS	(tlb, vma, pprev, start, end, newflags)
+#define mmkit_vma_start_write(vma)
+#elif defined(MMKIT_HAVE_MPROTECT_FIXUP_ITERATOR)
+#define MMKIT_MPROTECT_ARGS	(struct vma_iterator *vmi, struct mmu_gather *tlb,	\
+				 struct vm_area_struct *vma, struct vm_area_struct **pprev, \
+				 unsigned long start, unsigned long end, MMKIT_NEWFLAGS)
+#define MMKIT_MPROTECT_PASS	(vmi, tlb, vma, pprev, start, end, newflags)
+#define mmkit_vma_start_write(vma)	vma_start_write(vma)
+#else
+#error "mmkit: does not know how this kernel changes the protection of an area"
+#endif
+
+/* Where tags are set up with a page table entry, and come back from swap. */
+#if defined(MMKIT_HAVE_MTE_SYNC_OLD_PTE)
+#define MMKIT_MTE_SYNC_ARGS	(pte_t old_pte, pte_t pte)
+#define MMKIT_MTE_SYNC_PASS	(old_pte, pte)
+#define mmkit_mte_sync_pages(pte)	(pte_tagged(pte) ? compound_nr(pte_page(pte)) : 0)
+#define MMKIT_MTE_RESTORE_RET	bool
+#define mmkit_mte_restore(fn, entry, page)	fn(entry, page)
+#define MMKIT_MTE_RESTORED(restored)	restored
+#define mmkit_mte_begin(page)	do { } while (0)
+#define MMKIT_MIGRATE_NAME	migrate_folio_extra
+#define MMKIT_MIGRATE_ARGS	(struct address_space *mapping, struct folio *dst,	\
+				 struct folio *src, enum migrate_mode mode, int extra_count)
+#define MMKIT_MIGRATE_PASS	(mapping, dst, src, mode, extra_count)
+#elif defined(MMKIT_HAVE_MTE_SYNC_PAGES)
+#define MMKIT_MTE_SYNC_ARGS	(pte_t pte, unsigned int nr_pages)
+#define MMKIT_MTE_SYNC_PASS	(pte, nr_pages)
+#define mmkit_mte_sync_pages(pte)	nr_pages
+#define MMKIT_MTE_RESTORE_RET	void
+#define mmkit_mte_restore(fn, entry, page)	({ fn(entry, page); true; })
+#define MMKIT_MTE_RESTORED(restored)	(void)(restored)
+#define mmkit_mte_begin(page)	try_page_mte_tagging(page)
+#define MMKIT_MIGRATE_NAME	migrate_folio
+#define MMKIT_MIGRATE_ARGS	(struct address_space *mapping, struct folio *dst,	\
+				 struct folio *src, enum migrate_mode mode)
+#define MMKIT_MIGRATE_PASS	(mapping, dst, src, mode)
+#else
+#error "mmkit: does not know how this kernel tags pages"
+#endif
+
+/* Huge pages of hugetlbfs that become tagged do so as a whole, and bear the mark on their head. */
+#ifdef MMKIT_HAVE_MTE_HUGETLB
+#define mmkit_mte_whole_folio(folio)	folio_test_hugetlb(folio)
+#else
+#define mmkit_mte_whole_folio(folio)	false
+#endif
+
+#if defined(MMKIT_HAVE_MFILL_PTE_MM)
+#define MMKIT_MFILL_ARGS	(struct mm_struct *dst_mm, pmd_t *dst_pmd,		\
+				 struct vm_area_struct *dst_vma, unsigned long dst_addr, \
+				 struct page *page, bool newly_allocated, bool wp_copy)
+#define MMKIT_MFILL_PASS	(dst_mm, dst_pmd, dst_vma, dst_addr, page, newly_allocated, wp_copy)
+#elif defined(MMKIT_HAVE_MFILL_PTE_FLAGS)
+#define MMKIT_MFILL_ARGS	(pmd_t *dst_pmd, struct vm_area_struct *dst_vma,	\
+				 unsigned long dst_addr, struct page *page,		\
+				 bool newly_allocated, uffd_flags_t flags)
+#define MMKIT_MFILL_PASS	(dst_pmd, dst_vma, dst_addr, page, newly_allocated, flags)
+#elif defined(MMKIT_HAVE_MFILL_PTE_STATIC)
+#define MMKIT_MFILL_ARGS	(pmd_t *dst_pmd, struct vm_area_struct *dst_vma,	\
+				 unsigned long dst_addr, struct page *page, uffd_flags_t flags)
+#define MMKIT_MFILL_PASS	(dst_pmd, dst_vma, dst_addr, page, flags)
+#else
+#error "mmkit: does not know how userfaultfd maps pages on this kernel"
+#endif
+
+#if defined(MMKIT_HAVE_GUP_REMOTE_VMAS)
+#define mmkit_get_mapped_page(mm, addr, page)						\
+	get_user_pages_remote(mm, addr, 1, FOLL_NOFAULT | FOLL_FORCE, page, NULL, NULL)
+#define mmkit_get_page_from_swap(mm, addr, page)					\
+	get_user_pages_remote(mm, addr, 1, FOLL_DUMP | FOLL_FORCE, page, NULL, NULL)
+#elif defined(MMKIT_HAVE_GUP_REMOTE_PLAIN)
+#define mmkit_get_mapped_page(mm, addr, page)						\
+	get_user_pages_remote(mm, addr, 1, FOLL_NOFAULT | FOLL_FORCE, page, NULL)
+#define mmkit_get_page_from_swap(mm, addr, page)					\
+	get_user_pages_remote(mm, addr, 1, FOLL_DUMP | FOLL_FORCE, page, NULL)
+#else
+#error "mmkit: does not know how this kernel finds the pages of a process"
+#endif
+#endif
+
 #endif /* MMKIT_COMPAT_H */

@@ -24,7 +24,7 @@ struct page;
  * struct mmkit_page_events - a client
  * @name:   for messages
  * @alloc:  2^@order pages from @page on have been allocated; @page is NULL when
- *	    the allocation failed
+ *	    the allocation failed. May be NULL, and costs nothing then
  * @free:   2^@order pages from @page on are about to be freed; @order can
  *	    exceed the page allocator's largest
  * @retag:  the pages from @pfn on change hands inside the suite, to the code at

@@ -61,7 +61,8 @@ int mmkit_page_events_register(struct mmkit_page_events *client)
 	err = tracepoint_probe_register(tp_free, client->free, client);
 	if (err)
 		goto out;
-	err = tracepoint_probe_register(tp_alloc, client->alloc, client);
+	if (client->alloc)
+		err = tracepoint_probe_register(tp_alloc, client->alloc, client);
 	if (err) {
 		tracepoint_probe_unregister(tp_free, client->free, client);
 		tracepoint_synchronize_unregister();
@@ -82,7 +83,8 @@ void mmkit_page_events_unregister(struct mmkit_page_events *client)
 	if (client->retag)
 		static_branch_dec(&mmkit_page_event_retag_key);
 	list_del_rcu(&client->link);
-	WARN_ON_ONCE(tracepoint_probe_unregister(tp_alloc, client->alloc, client));
+	if (client->alloc)
+		WARN_ON_ONCE(tracepoint_probe_unregister(tp_alloc, client->alloc, client));
 	WARN_ON_ONCE(tracepoint_probe_unregister(tp_free, client->free, client));
 	mutex_unlock(&clients_lock);
 	tracepoint_synchronize_unregister();

@@ -81,7 +81,7 @@ bool ts_page_reserve(struct ts_blocks *b, unsigned long pfn)
 		}
 		/* The user comes before the state: who sees it may drop it. */
 		ts_block_hold(b, ts_block_of(b, pfn));
-		if (cmpxchg(state, TS_FREE, TS_RESERVED) == TS_FREE)
+		if (cmpxchg(state, seen, TS_RESERVED) == seen)
 			return true;
 		ts_block_drop(b, ts_block_of(b, pfn));
 	}
@@ -89,10 +89,34 @@ bool ts_page_reserve(struct ts_blocks *b, unsigned long pfn)
 
 bool ts_page_free(struct ts_blocks *b, unsigned long pfn)
 {
+	u8 *state = state_of(b, pfn), seen;
+
+	for (;;) {
+		seen = READ_ONCE(*state);
+		if (seen == TS_RESERVED && cmpxchg(state, seen, TS_PENDING) == seen)
+			return true;
+		/* What was late has no user. */
+		if (seen == TS_LATE && cmpxchg(state, seen, TS_FREE) == seen)
+			return false;
+		if (seen == TS_FREE || seen == TS_PENDING)
+			return false;
+	}
+}
+
+bool ts_page_late(struct ts_blocks *b, unsigned long pfn)
+{
+	return cmpxchg(state_of(b, pfn), TS_FREE, TS_LATE) == TS_FREE;
+}
+
+void ts_page_catch_up(struct ts_blocks *b, unsigned long pfn)
+{
 	u8 *state = state_of(b, pfn);
 
-	return READ_ONCE(*state) == TS_RESERVED &&
-	       cmpxchg(state, TS_RESERVED, TS_PENDING) == TS_RESERVED;
+	if (READ_ONCE(*state) != TS_LATE)
+		return;
+	ts_block_hold(b, ts_block_of(b, pfn));
+	if (cmpxchg(state, TS_LATE, TS_RESERVED) != TS_LATE)
+		ts_block_drop(b, ts_block_of(b, pfn));
 }
 
 bool ts_page_settle(struct ts_blocks *b, unsigned long pfn)

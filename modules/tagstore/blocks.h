@@ -11,6 +11,7 @@
  *	FREE	  its tags need no room
  *	RESERVED  it carries tags, or is about to: its block is taken
  *	PENDING	  it was freed and is still counted; somebody will drop it
+ *	LATE	  it carries tags although its block was not taken in time
  * and a block has a number of users: 0, it is lent out; 1, it is taken and nobody
  * needs it; 1 + n, n pages are counted in it or calls hold it for a moment. So
  *	users = 0, or 1 + pages RESERVED or PENDING + holds
@@ -31,7 +32,7 @@
 /* A tag of 4 bits for 16 bytes. */
 #define TS_RATIO	32
 
-enum ts_state { TS_FREE, TS_RESERVED, TS_PENDING };
+enum ts_state { TS_FREE, TS_RESERVED, TS_PENDING, TS_LATE };
 
 /**
  * struct ts_blocks - a region as numbers
@@ -114,10 +115,14 @@ void ts_block_take(struct ts_blocks *b, unsigned long block);
 /* The block is about to be lent; false when somebody uses it. Under the mutex of the region. */
 bool ts_block_lend(struct ts_blocks *b, unsigned long block);
 
-/* @pfn will carry tags; its block is held. Any context. True when it was FREE. */
+/* @pfn will carry tags; its block is held. Any context. True when it was FREE or LATE. */
 bool ts_page_reserve(struct ts_blocks *b, unsigned long pfn);
 /* @pfn is freed: RESERVED becomes PENDING. Any context. True when it was RESERVED. */
 bool ts_page_free(struct ts_blocks *b, unsigned long pfn);
+/* @pfn carries tags without room for them: FREE becomes LATE. Any context. */
+bool ts_page_late(struct ts_blocks *b, unsigned long pfn);
+/* LATE becomes RESERVED; its block is held. Any context. */
+void ts_page_catch_up(struct ts_blocks *b, unsigned long pfn);
 /* PENDING becomes FREE, and leaves its block. True when nobody needs that any more. */
 bool ts_page_settle(struct ts_blocks *b, unsigned long pfn);
 

@@ -9,10 +9,12 @@
 #ifndef MMKIT_TAGSTORE_PRIVATE_H
 #define MMKIT_TAGSTORE_PRIVATE_H
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+#undef pr_fmt
+#define pr_fmt(fmt) "mmkit: tagstore: " fmt
 
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/percpu.h>
 #include <linux/sysfs.h>
 
 #include <mmkit/component.h>
@@ -82,5 +84,138 @@ static inline bool mmkit_ts_is_storage(unsigned long pfn)
 	}
 	return false;
 }
+
+/* --- reserve.c: taking storage before pages are tagged --------------------------------- */
+
+/*
+ * Pages [@pfn, @pfn + @nr) are about to carry tags. @sleep: storage that is lent may be
+ * taken back. 0, -EAGAIN (would have to sleep), -EBUSY, -EINTR, -ENOMEM, -EIO (fuse), or
+ * -EINVAL when one of them lies in storage.
+ */
+int mmkit_ts_reserve(unsigned long pfn, unsigned long nr, bool sleep);
+/* They are free, or carry tags no more. Any context. */
+void mmkit_ts_free(unsigned long pfn, unsigned long nr);
+/* They carry tags already, and no room was made: count it, and make some soon. Any context. */
+void mmkit_ts_late(unsigned long pfn, unsigned long nr);
+/* May this page carry tags? Any context. */
+bool mmkit_ts_reserved(unsigned long pfn);
+/* Moves what is in a page of storage elsewhere. Process context. */
+int mmkit_ts_evacuate(unsigned long pfn);
+/* Under the lock of the region: takes @nr blocks that are lent. */
+int mmkit_ts_take(struct ts_region *region, unsigned long block, unsigned long nr);
+
+/* --- init.c: the module cannot go while pages are tagged -------------------------------- */
+
+/* A page is tagged, or about to be. Any context. */
+void mmkit_ts_used(void);
+/* After pages were settled: perhaps nothing is tagged any more. */
+void mmkit_ts_perhaps_unused(void);
+
+/* --- settle.c: what was freed, and storage that nobody needs ---------------------------- */
+
+extern unsigned int mmkit_ts_linger_ms;
+void mmkit_ts_settle_exit(void);
+/* Pages of a block were freed, or nobody holds it any more. Any context. */
+void mmkit_ts_freed_in(struct ts_region *region, unsigned long block);
+void mmkit_ts_idle(struct ts_region *region, unsigned long block);
+/* Takes all storage that is lent; returns pages that could not be had. */
+unsigned long mmkit_ts_take_all(void);
+/* Settles all that is pending and lends all that is idle, now. Process context. */
+void mmkit_ts_settle_all(void);
+/* When nothing counts any more: lends whatever is taken. */
+void mmkit_ts_lend_all(void);
+
+/* --- pool.c: pages that may carry tags, ready to be used ---------------------------------- */
+
+extern unsigned int mmkit_ts_pool_pages;
+int mmkit_ts_pool_init(void);
+void mmkit_ts_pool_exit(void);
+/*
+ * One page outside all storage, reserved; NULL and *@err: -EAGAIN when only a sleeping
+ * caller could have one, -ENOMEM without memory, else the error of mmkit_ts_reserve().
+ */
+struct page *mmkit_ts_pool_get(int nid, bool sleep, int *err);
+/* Gives back what the pools hold; returns pages. */
+unsigned long mmkit_ts_pool_drain(unsigned long pages);
+unsigned long mmkit_ts_pool_count(void);
+/* Allocates outside storage; NULL when there is nothing else. */
+struct page *mmkit_ts_alloc_outside(int nid, gfp_t gfp, unsigned int order);
+
+/* --- events.c: pages that are freed ------------------------------------------------------ */
+
+int mmkit_ts_events_init(void);
+void mmkit_ts_events_exit(void);
+
+/* --- hooks.c, copy.c: where pages become tagged (arm64) ------------------------------------ */
+
+#ifdef CONFIG_ARM64
+/* Can this CPU have tags, and has the kernel none of its own? One pr_err if not. */
+int mmkit_ts_cpu_check(bool simulate);
+int mmkit_ts_hooks_init(bool simulate);
+void mmkit_ts_hooks_exit(void);
+/* Pages that are reserved for ever: the zero page, which is tagged and bears no mark. */
+unsigned long mmkit_ts_zero_pages(void);
+/* Reserves for pages that are tagged already; refuses what cannot be had. */
+int mmkit_ts_adopt(bool simulate);
+#else
+static inline int mmkit_ts_cpu_check(bool simulate)
+{
+	if (simulate)
+		return 0;
+	pr_err("this machine has no memory tags; simulate=1 runs the manager without them\n");
+	return -EOPNOTSUPP;
+}
+static inline int mmkit_ts_hooks_init(bool simulate) { return 0; }
+static inline void mmkit_ts_hooks_exit(void) { }
+static inline unsigned long mmkit_ts_zero_pages(void) { return 0; }
+static inline int mmkit_ts_adopt(bool simulate) { return 0; }
+#endif
+
+/* --- report.c: what the user sees ---------------------------------------------------------- */
+
+#define TS_STATS(X)						\
+	X(RESERVES, "reserves")					\
+	X(TAKES, "takes")					\
+	X(TAKEN_BLOCKS, "taken_blocks")				\
+	X(LENT_BLOCKS, "lent_blocks")				\
+	X(DISPLACED, "displaced_pages")				\
+	X(RETRIES, "retries")					\
+	X(RESERVE_FAILURES, "reserve_failures")			\
+	X(LATE, "late_reservations")				\
+	X(LATE_LOST, "late_without_room")			\
+	X(IN_STORAGE, "tagged_in_storage")			\
+	X(EVACUATIONS, "evacuations")				\
+	X(POOL_HITS, "pool_hits")				\
+	X(POOL_CHUNKS, "pool_chunks")				\
+	X(POOL_EMPTY, "pool_empty")				\
+	X(DROPPED_TAGS, "dropped_tags")				\
+	X(NO_SWAP, "kept_from_swap")				\
+	X(NO_MIGRATION, "kept_from_migration")			\
+	X(NO_THP, "kept_from_huge_pages")			\
+	X(NO_UFFD, "refused_userfaultfd")			\
+	X(NO_KVM, "refused_kvm")				\
+	X(SIGBUS, "sigbus")					\
+	X(CLEAN_DATA, "data_cache_cleans")			\
+	X(CLEAN_TAGS, "tag_cache_cleans")
+
+#define TS_STAT_ENUM(id, name)	TS_STAT_##id,
+enum ts_stat { TS_STATS(TS_STAT_ENUM) TS_NR_STATS };
+#undef TS_STAT_ENUM
+
+DECLARE_PER_CPU(unsigned long [TS_NR_STATS], mmkit_ts_stats);
+
+static inline void mmkit_ts_count(enum ts_stat stat, unsigned long by)
+{
+	this_cpu_add(mmkit_ts_stats[stat], by);
+}
+
+/* How long reserves took that had to take storage: 2^n microseconds and more. */
+#define TS_LATENCY_BUCKETS	24
+extern atomic_long_t mmkit_ts_latency[TS_LATENCY_BUCKETS];
+
+extern const struct attribute * const mmkit_ts_attrs[];
+/* Pages that are counted in blocks. */
+unsigned long mmkit_ts_counted_pages(void);
+void mmkit_ts_report_files(void);
 
 #endif /* MMKIT_TAGSTORE_PRIVATE_H */

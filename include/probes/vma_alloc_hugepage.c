@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* vma_alloc_folio(gfp, order, vma, addr, hugepage), a function. */
+#include <linux/gfp.h>
+
+static_assert(__same_type(&vma_alloc_folio,
+			  (struct folio *(*)(gfp_t, int, struct vm_area_struct *,
+					     unsigned long, bool))0));

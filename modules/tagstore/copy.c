@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where pages become tagged: the places that may not sleep. There is room, or room
+ * in storage that is taken already, or no tags are written.
+ *
+ *	copy_highpage		a copy of a tagged page: without room only the data is copied
+ *	mte_restore_tags	tags come back from swap: without room they are dropped
+ *	migrate_folio, migrate_folio_extra
+ *				a tagged page moves: without room at its destination it stays
+ *	mte_save_tags		a tagged page is swapped out: it is not, because where it comes
+ *				back cannot be caught on every path
+ *	mte_sync_tags		the last place, under the lock of the page table: what comes
+ *				here without room is late. It is counted, and room made at once
+ */
+#include <linux/hugetlb.h>
+#include <linux/migrate.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/swapops.h>
+
+#include <asm/mte.h>
+
+#include "hooks.h"
+
+MMKIT_REDIRECT_DECLARE(copy, void, copy_highpage, (struct page *to, struct page *from));
+MMKIT_REDIRECT_DECLARE(sync, void, mte_sync_tags, MMKIT_MTE_SYNC_ARGS);
+MMKIT_REDIRECT_DECLARE(restore, MMKIT_MTE_RESTORE_RET, mte_restore_tags,
+		       (swp_entry_t entry, struct page *page));
+MMKIT_REDIRECT_DECLARE(save, int, mte_save_tags, (struct page *page));
+MMKIT_REDIRECT_DECLARE(migrate, int, MMKIT_MIGRATE_NAME, MMKIT_MIGRATE_ARGS);
+
+/* Room, had already or from storage that is taken. */
+static bool room_for(struct page *page, unsigned long nr)
+{
+	if (nr == 1 && mmkit_ts_reserved(page_to_pfn(page)))
+		return true;
+	return !mmkit_ts_reserve(page_to_pfn(page), nr, false);
+}
+
+static noinline void mmkit_redirect_fn_copy(struct page *to, struct page *from)
+{
+	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_COPY]);
+	if (likely(!mmkit_ts_carries_tags(from)) || room_for(to, 1)) {
+		mmkit_original(copy)(to, from);
+	} else {
+		copy_page(page_address(to), page_address(from));
+		mmkit_ts_count(TS_STAT_DROPPED_TAGS, 1);
+	}
+	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_COPY]);
+}
+
+static noinline MMKIT_MTE_RESTORE_RET mmkit_redirect_fn_restore(swp_entry_t entry,
+								struct page *page)
+{
+	bool restored = false;
+
+	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_RESTORE]);
+	if (room_for(page, 1))
+		restored = mmkit_mte_restore(mmkit_original(restore), entry, page);
+	else
+		mmkit_ts_count(TS_STAT_DROPPED_TAGS, 1);
+	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_RESTORE]);
+	return MMKIT_MTE_RESTORED(restored);
+}
+
+static noinline int mmkit_redirect_fn_save(struct page *page)
+{
+	int err = 0;
+
+	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_SAVE]);
+	if (mmkit_ts_carries_tags(page)) {
+		mmkit_ts_count(TS_STAT_NO_SWAP, 1);
+		err = -ENOMEM;
+	}
+	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_SAVE]);
+	return err;
+}
+
+static bool folio_carries_tags(struct folio *folio)
+{
+	unsigned long i;
+
+	for (i = 0; i < folio_nr_pages(folio); i++) {
+		if (mmkit_ts_carries_tags(folio_page(folio, i)))
+			return true;
+	}
+	return false;
+}
+
+static noinline int mmkit_redirect_fn_migrate MMKIT_MIGRATE_ARGS
+{
+	int err = -EBUSY;
+
+	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_MIGRATE]);
+	if (likely(!folio_carries_tags(src)) ||
+	    room_for(folio_page(dst, 0), folio_nr_pages(dst)))
+		err = mmkit_original(migrate) MMKIT_MIGRATE_PASS;
+	else
+		mmkit_ts_count(TS_STAT_NO_MIGRATION, 1);
+	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_MIGRATE]);
+	return err;
+}
+
+static noinline void mmkit_redirect_fn_sync MMKIT_MTE_SYNC_ARGS
+{
+	struct page *page = pte_page(pte);
+	struct folio *folio = page_folio(page);
+	unsigned long nr = mmkit_mte_sync_pages(pte);
+
+	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_SYNC]);
+	if (mmkit_mte_whole_folio(folio)) {
+		page = folio_page(folio, 0);
+		nr = folio_nr_pages(folio);
+	}
+	for (; nr; nr--, page++) {
+		if (!mmkit_ts_carries_tags(page) && !room_for(page, 1))
+			mmkit_ts_late(page_to_pfn(page), 1);
+	}
+	mmkit_original(sync) MMKIT_MTE_SYNC_PASS;
+	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_SYNC]);
+}
+
+void mmkit_ts_copy_rows(struct mmkit_redirect *rows)
+{
+	static const struct mmkit_redirect mine[] = {
+		[TS_ROW_COPY]		= MMKIT_REDIRECT_ROW(copy),
+		[TS_ROW_SYNC]		= MMKIT_REDIRECT_ROW(sync),
+		[TS_ROW_RESTORE]	= MMKIT_REDIRECT_ROW(restore),
+		[TS_ROW_SAVE]		= MMKIT_REDIRECT_ROW(save),
+		[TS_ROW_MIGRATE]	= MMKIT_REDIRECT_ROW(migrate),
+	};
+	unsigned int i;
+
+	for (i = TS_ROW_COPY; i < ARRAY_SIZE(mine); i++)
+		rows[i] = mine[i];
+}

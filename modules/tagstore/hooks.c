@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where pages become tagged: the places that may sleep.
+ *
+ *	vma_alloc_folio		every page for a tagged area: first touch, copy on write, fork
+ *				of pinned pages, userfaultfd copy, swap in. It comes from the
+ *				pool, and its tags are cleared when there is room for them,
+ *				not by the page allocator
+ *	mprotect_fixup		memory that exists becomes tagged
+ *	shmem_fault		a page of tmpfs is mapped with tags: room is made with the
+ *				folio unlocked, and the fault tried again
+ *	filemap_map_pages	maps around a fault under locks: not for tagged areas
+ *	__thp_vma_allowable_orders, hugepage_vma_check
+ *				no huge pages in tagged areas: their room cannot be had in time
+ *	mfill_atomic_install_pte userfaultfd maps a page that exists: only with room
+ *	kvm_vm_ioctl_enable_cap	guests tag pages under a lock: refused
+ *
+ * copy.c has those that may not sleep.
+ *
+ * The original of vma_alloc_folio is called under the lock of a folio by the one
+ * path that copies for KSM. Who may sleep is a list of callers; whoever is not on
+ * it gets what the pool has, or no page, and comes again.
+ */
+#include <linux/hugetlb.h>
+#include <linux/kasan-enabled.h>
+#include <linux/kvm_host.h>
+#include <linux/mempolicy.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/userfaultfd_k.h>
+
+#include <asm/mte.h>
+
+#include <mmkit/page_events.h>
+
+#include "hooks.h"
+
+MMKIT_REDIRECT_DECLARE(vma_alloc, struct folio *, MMKIT_VMA_ALLOC_NAME, MMKIT_VMA_ALLOC_ARGS);
+MMKIT_REDIRECT_DECLARE(mprotect, int, mprotect_fixup, MMKIT_MPROTECT_ARGS);
+MMKIT_REDIRECT_DECLARE(shmem, vm_fault_t, shmem_fault, (struct vm_fault *vmf));
+MMKIT_REDIRECT_DECLARE(map_pages, vm_fault_t, filemap_map_pages,
+		       (struct vm_fault *vmf, pgoff_t start, pgoff_t end));
+MMKIT_REDIRECT_DECLARE(thp, MMKIT_THP_RET, MMKIT_THP_NAME, MMKIT_THP_ARGS);
+MMKIT_REDIRECT_DECLARE(mfill, int, mfill_atomic_install_pte, MMKIT_MFILL_ARGS);
+MMKIT_REDIRECT_DECLARE(kvm_cap, int, kvm_vm_ioctl_enable_cap,
+		       (struct kvm *kvm, struct kvm_enable_cap *cap));
+
+static bool tagged_area(const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_MTE;
+}
+
+/* --- who may sleep ------------------------------------------------------------ */
+
+/* Functions that fault, and others, that allocate for an area with no folio locked. */
+static const char * const fault_callers[] = {
+	"handle_mm_fault", "__handle_mm_fault", "do_anonymous_page", "alloc_anon_folio",
+	"do_wp_page", "wp_page_copy", "do_fault", "do_cow_fault", "do_swap_page",
+	"alloc_swap_folio", "folio_prealloc", "vma_alloc_zeroed_movable_folio",
+	"alloc_zeroed_user_highpage_movable", "do_pte_missing",
+};
+static const char * const other_callers[] = {
+	"copy_page_range", "copy_pte_range", "page_copy_prealloc", "mcopy_atomic",
+	"__mcopy_atomic", "mfill_atomic", "mfill_atomic_copy", "mfill_atomic_pte_copy",
+	"mcopy_atomic_pte", "mfill_atomic_pte", "anon_alloc_folio",
+};
+
+#define TS_MAX_RANGES	128
+static struct mmkit_text_range faults[TS_MAX_RANGES], others[TS_MAX_RANGES];
+static int nr_faults, nr_others;
+
+static bool within(const struct mmkit_text_range *ranges, int nr, unsigned long ip)
+{
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		if (ip >= ranges[i].start && ip < ranges[i].end)
+			return true;
+	}
+	return false;
+}
+
+static int callers_init(void)
+{
+	nr_faults = mmkit_ksym_text_ranges(fault_callers, ARRAY_SIZE(fault_callers), faults,
+					   TS_MAX_RANGES);
+	if (nr_faults < 0)
+		return nr_faults;
+	nr_others = mmkit_ksym_text_ranges(other_callers, ARRAY_SIZE(other_callers), others,
+					   TS_MAX_RANGES);
+	return min(nr_others, 0);
+}
+
+/* --- pages for tagged areas ----------------------------------------------------- */
+
+/* Data and tags are cleared now that there is room for tags. */
+static void clear_page_for(struct page *page, gfp_t gfp)
+{
+	bool zeroed = want_init_on_alloc(0);
+
+	if (gfp & __GFP_ZEROTAGS) {
+		mmkit_mte_begin(page);
+		if (zeroed)
+			mmkit_ksym(mte_clear_page_tags)(page_address(page));
+		else
+			mmkit_ksym(mte_zero_clear_page_tags)(page_address(page));
+		set_page_mte_tagged(page);
+	} else if (gfp & __GFP_ZERO && !zeroed) {
+		clear_highpage(page);
+	}
+}
+
+/* A page that the kernel chooses by the rules of the area, not from the pool. */
+static struct page *page_by_policy(struct vm_area_struct *vma, bool sleep, int *err)
+{
+	int nid = numa_node_id();
+
+	/* A policy that wants a node wants it of us, too. */
+#ifdef CONFIG_NUMA
+	if (vma->vm_policy && !nodes_empty(vma->vm_policy->nodes))
+		nid = first_node(vma->vm_policy->nodes);
+	else if (current->mempolicy && !nodes_empty(current->mempolicy->nodes))
+		nid = first_node(current->mempolicy->nodes);
+#endif
+	return mmkit_ts_pool_get(nid, sleep, err);
+}
+
+static struct page *tagged_page(gfp_t gfp, struct vm_area_struct *vma, unsigned long addr,
+				unsigned long caller)
+{
+	bool fault = within(faults, nr_faults, caller);
+	bool sleep = (fault || within(others, nr_others, caller)) && gfpflags_allow_blocking(gfp);
+	struct page *page;
+	int err;
+
+	page = page_by_policy(vma, sleep, &err);
+	if (page) {
+		mmkit_page_event_retag(page_to_pfn(page), 0, caller);
+		clear_page_for(page, gfp);
+		return page;
+	}
+	/* Without memory the kernel knows what to do; without storage it would try for ever. */
+	if (fault && err != -ENOMEM && err != -EAGAIN && err != -EINTR &&
+	    vma->vm_mm == current->mm) {
+		mmkit_ts_count(TS_STAT_SIGBUS, 1);
+		mmkit_ksym(force_sig_fault)(SIGBUS, BUS_ADRERR, (void __user *)addr);
+	}
+	return NULL;
+}
+
+static noinline struct folio *mmkit_redirect_fn_vma_alloc MMKIT_VMA_ALLOC_ARGS
+{
+	unsigned long caller = (unsigned long)__builtin_return_address(0);
+	struct folio *folio = NULL;
+	struct page *page;
+
+	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_VMA_ALLOC]);
+	if (likely(!tagged_area(vma))) {
+		folio = mmkit_vma_alloc_pass(mmkit_original(vma_alloc), gfp);
+	} else if (!order) {
+		page = tagged_page(gfp, vma, addr, caller);
+		folio = page ? page_folio(page) : NULL;
+	}
+	/* No larger folio for a tagged area: the caller falls back to pages. */
+	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_VMA_ALLOC]);
+	return folio;
+}
+
+/* --- memory that exists becomes tagged -------------------------------------------- */
+
+/* Pages that must stay where they are until they are tagged. */
+struct held {
+	struct held *next;
+	unsigned int nr;
+	struct page *pages[(PAGE_SIZE - 2 * sizeof(void *)) / sizeof(void *)];
+};
+
+static int hold_page(struct held **all, struct page *page)
+{
+	struct held *first = *all;
+
+	if (!first || first->nr == ARRAY_SIZE(first->pages)) {
+		first = (struct held *)__get_free_page(GFP_KERNEL);
+		if (!first)
+			return -ENOMEM;
+		first->next = *all;
+		first->nr = 0;
+		*all = first;
+	}
+	first->pages[first->nr++] = page;
+	return 0;
+}
+
+static void release_held(struct held *all)
+{
+	struct held *next;
+
+	for (; all; all = next) {
+		next = all->next;
+		while (all->nr)
+			put_page(all->pages[--all->nr]);
+		free_page((unsigned long)all);
+	}
+}
+
+/* Room for the tags of the folio that a page is part of; all of it, whatever is mapped. */
+static int reserve_folio(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), true);
+}
+
+static struct page *mapped_page(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct page *page = NULL;
+	long got;
+
+	/* What is swapped out comes back first, where holes are not filled by that. */
+	if (vma_is_anonymous(vma))
+		got = mmkit_get_page_from_swap(vma->vm_mm, addr, &page);
+	else
+		got = mmkit_get_mapped_page(vma->vm_mm, addr, &page);
+	return got == 1 ? page : NULL;
+}
+
+/* The page at @addr, held and with room for its tags; none when there is none. */
+static int prepare_page(struct vm_area_struct *vma, unsigned long addr, struct held **held,
+			unsigned long *step)
+{
+	struct page *page;
+	int err, tries;
+
+	*step = PAGE_SIZE;
+	for (tries = 0; ; tries++) {
+		page = mapped_page(vma, addr);
+		if (!page)
+			return 0;
+		/* The zero page has its room for ever, and carries no mark. */
+		if (is_zero_pfn(page_to_pfn(page))) {
+			put_page(page);
+			return 0;
+		}
+		if (PageTransCompound(page))
+			*step = PAGE_SIZE * (folio_nr_pages(page_folio(page)) -
+					     folio_page_idx(page_folio(page), page));
+		if (!mmkit_ts_is_storage(page_to_pfn(page)))
+			break;
+		/* It has to leave the storage, and can while we do not hold it. */
+		put_page(page);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		err = mmkit_ts_evacuate(page_to_pfn(page));
+		if (err && (err != -EBUSY || tries == 8))
+			return err;
+	}
+	err = reserve_folio(page);
+	if (!err)
+		err = hold_page(held, page);
+	if (err)
+		put_page(page);
+	return err;
+}
+
+static int prepare_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			 struct held **held)
+{
+	unsigned long step;
+	int err;
+
+	for (; start < end; start += step) {
+		err = prepare_page(vma, start, held, &step);
+		if (err)
+			return err;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+static noinline int mmkit_redirect_fn_mprotect MMKIT_MPROTECT_ARGS
+{
+	struct held *held = NULL;
+	int err = 0;
+
+	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_MPROTECT]);
+	if (unlikely(newflags & VM_MTE && !tagged_area(vma))) {
+		/* No fault adds a page behind us. */
+		mmkit_vma_start_write(vma);
+		err = prepare_range(vma, start, end, &held);
+	}
+	err = err ? -ENOMEM : mmkit_original(mprotect) MMKIT_MPROTECT_PASS;
+	release_held(held);
+	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_MPROTECT]);
+	return err;
+}
+
+/* --- tmpfs ------------------------------------------------------------------------- */
+
+static bool folio_reserved(struct folio *folio)
+{
+	unsigned long pfn = folio_pfn(folio), end = pfn + folio_nr_pages(folio);
+
+	for (; pfn < end; pfn++) {
+		if (!mmkit_ts_reserved(pfn))
+			return false;
+	}
+	return true;
+}
+
+/* The page came locked. Without room it is unlocked, gets some, and the fault comes again. */
+static vm_fault_t shmem_prepare(struct vm_fault *vmf, vm_fault_t ret)
+{
+	struct folio *folio = page_folio(vmf->page);
+	unsigned long pfn = page_to_pfn(vmf->page);
+	int err;
+
+	if (folio_reserved(folio))
+		return ret;
+	folio_unlock(folio);
+	if (mmkit_ts_is_storage(pfn)) {
+		folio_put(folio);
+		err = mmkit_ts_evacuate(pfn);
+	} else {
+		err = reserve_folio(vmf->page);
+		folio_put(folio);
+	}
+	vmf->page = NULL;
+	if (!err || err == -EINTR)
+		return VM_FAULT_NOPAGE;
+	mmkit_ts_count(TS_STAT_SIGBUS, 1);
+	return VM_FAULT_SIGBUS;
+}
+
+static noinline vm_fault_t mmkit_redirect_fn_shmem(struct vm_fault *vmf)
+{
+	vm_fault_t ret;
+
+	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_SHMEM]);
+	ret = mmkit_original(shmem)(vmf);
+	if (unlikely(tagged_area(vmf->vma)) && ret & VM_FAULT_LOCKED && !vmf->cow_page)
+		ret = shmem_prepare(vmf, ret);
+	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_SHMEM]);
+	return ret;
+}
+
+static noinline vm_fault_t mmkit_redirect_fn_map_pages(struct vm_fault *vmf, pgoff_t start,
+							pgoff_t end)
+{
+	vm_fault_t ret = 0;
+
+	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_MAP_PAGES]);
+	if (likely(!tagged_area(vmf->vma)))
+		ret = mmkit_original(map_pages)(vmf, start, end);
+	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_MAP_PAGES]);
+	return ret;
+}
+
+/* --- what is kept away ---------------------------------------------------------------- */
+
+static noinline MMKIT_THP_RET mmkit_redirect_fn_thp MMKIT_THP_ARGS
+{
+	MMKIT_THP_RET ret = 0;
+
+	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_THP]);
+	if (likely(!(vm_flags & VM_MTE)))
+		ret = mmkit_original(thp) MMKIT_THP_PASS;
+	else
+		mmkit_ts_count(TS_STAT_NO_THP, 1);
+	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_THP]);
+	return ret;
+}
+
+static noinline int mmkit_redirect_fn_mfill MMKIT_MFILL_ARGS
+{
+	int err = 0;
+
+	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_MFILL]);
+	if (unlikely(tagged_area(dst_vma)) && !mmkit_ts_reserved(page_to_pfn(page)) &&
+	    mmkit_ts_reserve(page_to_pfn(page), 1, false)) {
+		mmkit_ts_count(TS_STAT_NO_UFFD, 1);
+		err = -EINVAL;
+	} else {
+		err = mmkit_original(mfill) MMKIT_MFILL_PASS;
+	}
+	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_MFILL]);
+	return err;
+}
+
+static noinline int mmkit_redirect_fn_kvm_cap(struct kvm *kvm, struct kvm_enable_cap *cap)
+{
+	int err = -EINVAL;
+
+	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_KVM_CAP]);
+	if (cap->cap == KVM_CAP_ARM_MTE)
+		mmkit_ts_count(TS_STAT_NO_KVM, 1);
+	else
+		err = mmkit_original(kvm_cap)(kvm, cap);
+	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_KVM_CAP]);
+	return err;
+}
+
+/* --- all of them ------------------------------------------------------------------------ */
+
+struct mmkit_redirect mmkit_ts_rows[TS_NR_ROWS] = {
+	[TS_ROW_VMA_ALLOC]	= MMKIT_REDIRECT_ROW(vma_alloc),
+	[TS_ROW_MPROTECT]	= MMKIT_REDIRECT_ROW(mprotect),
+	[TS_ROW_SHMEM]		= MMKIT_REDIRECT_ROW(shmem),
+	[TS_ROW_MAP_PAGES]	= MMKIT_REDIRECT_ROW(map_pages),
+	[TS_ROW_THP]		= MMKIT_REDIRECT_ROW(thp),
+	[TS_ROW_MFILL]		= MMKIT_REDIRECT_ROW(mfill),
+	[TS_ROW_KVM_CAP]	= MMKIT_REDIRECT_ROW(kvm_cap),
+};
+
+static struct mmkit_redirect_table table = {
+	.owner	= "tagstore",
+	.rows	= mmkit_ts_rows,
+	.nr	= TS_NR_ROWS,
+};
+
+MMKIT_KSYM_DEFINE_TABLE(ksyms, "tagstore", TS_KSYMS, MMKIT_KSYM_NO_DATA);
+
+static bool hooked;
+static unsigned long zero_pages;
+
+int mmkit_ts_cpu_check(bool simulate)
+{
+	if (simulate)
+		return 0;
+	if (!system_supports_mte()) {
+		pr_err("this CPU has no memory tags; simulate=1 runs the manager without them\n");
+		return -EOPNOTSUPP;
+	}
+	if (kasan_hw_tags_enabled()) {
+		pr_err("the kernel tags its own memory (KASAN), where nothing can wait for storage\n");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+unsigned long mmkit_ts_zero_pages(void)
+{
+	return zero_pages;
+}
+
+/* Who reads memory that was never written reads the tags of the zero page. */
+static int reserve_zero_page(void)
+{
+	unsigned long pfn = page_to_pfn(ZERO_PAGE(0));
+	int err = mmkit_ts_reserve(pfn, 1, true);
+
+	if (err)
+		pr_err("no storage for the tags of the zero page (%d)\n", err);
+	else
+		zero_pages = mmkit_ts_region_of(pfn) ? 1 : 0;
+	return err;
+}
+
+int mmkit_ts_hooks_init(bool simulate)
+{
+	int err;
+
+	if (simulate)
+		return 0;
+	err = mmkit_ksym_resolve(&ksyms);
+	if (err)
+		return err;
+	err = callers_init();
+	if (err)
+		goto err_ksyms;
+	err = reserve_zero_page();
+	if (err)
+		goto err_ksyms;
+	mmkit_ts_copy_rows(mmkit_ts_rows);
+	err = mmkit_redirect_enable(&table);
+	if (err)
+		goto err_ksyms;
+	hooked = true;
+	return 0;
+
+err_ksyms:
+	mmkit_ksym_release(&ksyms);
+	return err;
+}
+
+void mmkit_ts_hooks_exit(void)
+{
+	if (!hooked)
+		return;
+	mmkit_redirect_disable(&table);
+	mmkit_ksym_release(&ksyms);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What hooks.c and copy.c share: the one table of redirects. */
+#ifndef TS_HOOKS_H
+#define TS_HOOKS_H
+
+#include <linux/mm.h>
+
+#include <asm/mte.h>
+
+#include <mmkit/redirect.h>
+
+#include "tagstore.h"
+
+enum {
+	TS_ROW_VMA_ALLOC, TS_ROW_MPROTECT, TS_ROW_SHMEM, TS_ROW_MAP_PAGES, TS_ROW_THP,
+	TS_ROW_MFILL, TS_ROW_KVM_CAP,
+	TS_ROW_COPY, TS_ROW_SYNC, TS_ROW_RESTORE, TS_ROW_SAVE, TS_ROW_MIGRATE,
+	TS_NR_ROWS
+};
+
+extern struct mmkit_redirect mmkit_ts_rows[TS_NR_ROWS];
+
+/* Fills in the rows of copy.c. */
+void mmkit_ts_copy_rows(struct mmkit_redirect *rows);
+
+/* The mark of a page. A hugetlb folio that can be tagged has it on its head alone. */
+static inline bool mmkit_ts_carries_tags(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return test_bit(PG_mte_tagged,
+			folio_flags(folio, mmkit_mte_whole_folio(folio) ? 0 :
+				    folio_page_idx(folio, page)));
+}
+
+#define TS_LOST_CLEAR	"tags cannot be cleared when there is room for them"
+#define TS_KSYMS(X)									\
+	X(REQUIRED, void, mte_clear_page_tags, (void *addr), TS_LOST_CLEAR)		\
+	X(REQUIRED, void, mte_zero_clear_page_tags, (void *addr), TS_LOST_CLEAR)	\
+	X(REQUIRED, int, force_sig_fault, (int sig, int code, void __user *addr),	\
+	  "a task whose page cannot be tagged would fault for ever")
+
+MMKIT_KSYM_DECLARE_TABLE(TS_KSYMS)
+
+#endif /* TS_HOOKS_H */

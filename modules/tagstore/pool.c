@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pages that may carry tags, ready to be used: a pool for each node.
+ *
+ * Taking storage from the page allocator costs about as much for many blocks as
+ * for one. So a chunk of 2^PMD_ORDER pages is allocated outside all storage, the
+ * storage for its tags is taken in one call, and its pages are handed out one by
+ * one. Tagged pages lie close together then, which leaves more storage to lend.
+ *
+ * The pages belong to us while they wait here. They are linked through their lru.
+ */
+#include <linux/gfp.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "tagstore.h"
+
+/* Pages to try before a request fails for storage that cannot be emptied. */
+#define TS_OTHER_PAGES	8
+
+struct ts_pool {
+	spinlock_t lock;
+	struct list_head pages;
+	unsigned long nr;
+	struct mutex refill;
+};
+
+unsigned int mmkit_ts_pool_pages = 1U << (PMD_SHIFT - PAGE_SHIFT);
+
+static struct ts_pool *pools;
+static struct shrinker *shrinker;
+
+/* --- pages outside storage ---------------------------------------------------- */
+
+static bool outside(struct page *page, unsigned int order)
+{
+	unsigned long pfn = page_to_pfn(page);
+
+	return !mmkit_ts_is_storage(pfn) && !mmkit_ts_is_storage(pfn + (1UL << order) - 1);
+}
+
+struct page *mmkit_ts_alloc_outside(int nid, gfp_t gfp, unsigned int order)
+{
+	struct page *page, *inside[TS_OTHER_PAGES];
+	unsigned int nr = 0, flags;
+
+	for (;;) {
+		page = alloc_pages_node(nid, gfp, order);
+		if (!page || outside(page, order))
+			break;
+		inside[nr++] = page;
+		page = NULL;
+		if (nr == TS_OTHER_PAGES)
+			break;
+	}
+	/* As for pages that will be pinned: not from what is lent to movable memory only. */
+	if (!page) {
+		flags = memalloc_pin_save();
+		page = alloc_pages_node(nid, gfp & ~__GFP_MOVABLE, order);
+		memalloc_pin_restore(flags);
+		if (page && !outside(page, order)) {
+			__free_pages(page, order);
+			page = NULL;
+		}
+	}
+	while (nr)
+		__free_pages(inside[--nr], order);
+	return page;
+}
+
+/* --- the pool ------------------------------------------------------------------- */
+
+static struct page *pool_pop(struct ts_pool *pool)
+{
+	struct page *page;
+	unsigned long flags;
+
+	spin_lock_irqsave(&pool->lock, flags);
+	page = list_first_entry_or_null(&pool->pages, struct page, lru);
+	if (page) {
+		list_del(&page->lru);
+		WRITE_ONCE(pool->nr, pool->nr - 1);
+	}
+	spin_unlock_irqrestore(&pool->lock, flags);
+	return page;
+}
+
+static void pool_add(struct ts_pool *pool, struct page *page, unsigned int order)
+{
+	unsigned long flags, i;
+
+	split_page(page, order);
+	spin_lock_irqsave(&pool->lock, flags);
+	for (i = 0; i < 1UL << order; i++)
+		list_add_tail(&page[i].lru, &pool->pages);
+	WRITE_ONCE(pool->nr, pool->nr + (1UL << order));
+	spin_unlock_irqrestore(&pool->lock, flags);
+	mmkit_ts_count(TS_STAT_POOL_CHUNKS, 1);
+}
+
+/* A chunk that can be reserved. Those that cannot are kept until another was found. */
+static int pool_add_chunk(struct ts_pool *pool, int nid, unsigned int order)
+{
+	gfp_t gfp = GFP_HIGHUSER_MOVABLE | __GFP_NOWARN | (order ? __GFP_NORETRY : 0);
+	struct page *page, *bad[TS_OTHER_PAGES];
+	unsigned int nr = 0;
+	int err;
+
+	do {
+		page = mmkit_ts_alloc_outside(nid, gfp, order);
+		if (!page) {
+			err = nr ? -EBUSY : -ENOMEM;
+			break;
+		}
+		err = mmkit_ts_reserve(page_to_pfn(page), 1UL << order, true);
+		if (!err)
+			pool_add(pool, page, order);
+		else
+			bad[nr++] = page;
+	} while (err && err != -EINTR && nr < TS_OTHER_PAGES);
+	while (nr)
+		__free_pages(bad[--nr], order);
+	return err;
+}
+
+static int pool_refill(struct ts_pool *pool, int nid)
+{
+	int order, err = 0;
+
+	if (mutex_lock_killable(&pool->refill))
+		return -EINTR;
+	/* Somebody else may have filled it meanwhile. */
+	for (order = PMD_SHIFT - PAGE_SHIFT; order >= 0 && !READ_ONCE(pool->nr); order -= 3) {
+		if (1U << order > max(mmkit_ts_pool_pages, 1U))
+			continue;
+		err = pool_add_chunk(pool, nid, order);
+		if (err == -EINTR)
+			break;
+	}
+	mutex_unlock(&pool->refill);
+	return READ_ONCE(pool->nr) ? 0 : err;
+}
+
+struct page *mmkit_ts_pool_get(int nid, bool sleep, int *err)
+{
+	struct ts_pool *pool = &pools[nid];
+	struct page *page;
+
+	*err = 0;
+	while (!(page = pool_pop(pool))) {
+		mmkit_ts_count(TS_STAT_POOL_EMPTY, 1);
+		*err = sleep ? pool_refill(pool, nid) : -EAGAIN;
+		if (*err)
+			return NULL;
+	}
+	mmkit_ts_used();
+	mmkit_ts_count(TS_STAT_POOL_HITS, 1);
+	return page;
+}
+
+unsigned long mmkit_ts_pool_drain(unsigned long pages)
+{
+	unsigned long freed = 0;
+	struct page *page;
+	int nid;
+
+	for_each_online_node(nid) {
+		while (freed < pages && (page = pool_pop(&pools[nid]))) {
+			__free_page(page);
+			freed++;
+		}
+	}
+	return freed;
+}
+
+unsigned long mmkit_ts_pool_count(void)
+{
+	unsigned long nr = 0;
+	int nid;
+
+	for_each_online_node(nid)
+		nr += READ_ONCE(pools[nid].nr);
+	return nr;
+}
+
+/* --- memory that the system needs more urgently ------------------------------------- */
+
+static unsigned long shrink_count(struct shrinker *unused, struct shrink_control *sc)
+{
+	return mmkit_ts_pool_count() ?: SHRINK_EMPTY;
+}
+
+static unsigned long shrink_scan(struct shrinker *unused, struct shrink_control *sc)
+{
+	return mmkit_ts_pool_drain(sc->nr_to_scan) ?: SHRINK_STOP;
+}
+
+int mmkit_ts_pool_init(void)
+{
+	int nid, err;
+
+	pools = kcalloc(nr_node_ids, sizeof(*pools), GFP_KERNEL);
+	if (!pools)
+		return -ENOMEM;
+	for (nid = 0; nid < nr_node_ids; nid++) {
+		spin_lock_init(&pools[nid].lock);
+		INIT_LIST_HEAD(&pools[nid].pages);
+		mutex_init(&pools[nid].refill);
+	}
+	shrinker = mmkit_shrinker_alloc(0, "mmkit-tagstore");
+	if (!shrinker) {
+		err = -ENOMEM;
+		goto err_pools;
+	}
+	shrinker->count_objects = shrink_count;
+	shrinker->scan_objects = shrink_scan;
+	shrinker->seeks = DEFAULT_SEEKS;
+	err = mmkit_shrinker_register(shrinker, "mmkit-tagstore");
+	if (err)
+		goto err_shrinker;
+	return 0;
+
+err_shrinker:
+	mmkit_shrinker_free(shrinker);
+err_pools:
+	kfree(pools);
+	pools = NULL;
+	return err;
+}
+
+void mmkit_ts_pool_exit(void)
+{
+	mmkit_shrinker_free(shrinker);
+	mmkit_ts_pool_drain(ULONG_MAX);
+	kfree(pools);
+	pools = NULL;
+}

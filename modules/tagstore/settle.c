@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The way back: pages that were freed leave their blocks, and blocks that nobody
+ * needs are lent again.
+ *
+ * A page is freed in any context, under any lock. The event marks it and its block
+ * and, once a round, raises an interrupt that starts the worker after linger_ms.
+ * Each round first lends what was idle when the last one ended, then settles what
+ * has been freed since: a block that is needed again soon stays taken.
+ */
+#include <linux/irq_work.h>
+#include <linux/module.h>
+#include <linux/workqueue.h>
+
+#include "maintain.h"
+#include "tagstore.h"
+
+unsigned int mmkit_ts_linger_ms = 1000;
+
+static bool kicked;
+static bool closing;
+
+static void settle_work_fn(struct work_struct *work);
+static DECLARE_DELAYED_WORK(settle_work, settle_work_fn);
+
+static void wake_fn(struct irq_work *work)
+{
+	if (!READ_ONCE(closing))
+		queue_delayed_work(system_unbound_wq, &settle_work,
+				   msecs_to_jiffies(mmkit_ts_linger_ms));
+}
+static DEFINE_IRQ_WORK(wake, wake_fn);
+
+static void kick(void)
+{
+	if (!READ_ONCE(kicked) && !xchg(&kicked, true))
+		irq_work_queue(&wake);
+}
+
+void mmkit_ts_freed_in(struct ts_region *region, unsigned long block)
+{
+	if (!test_bit(block, region->pending))
+		set_bit(block, region->pending);
+	kick();
+}
+
+void mmkit_ts_idle(struct ts_region *region, unsigned long block)
+{
+	set_bit(block, region->idle);
+	kick();
+}
+
+/* --- blocks that nobody needs -------------------------------------------------- */
+
+static void lend_run(struct ts_region *region, unsigned long block, unsigned long nr)
+{
+	struct ts_blocks *b = &region->blocks;
+	unsigned long pages = nr * b->block_pages;
+
+	/* Nobody can take them: whatever the caches hold of their tags must not come out later. */
+	mmkit_ts_clean_tags(ts_block_tagged(b, block), nr * ts_block_tagged_pages(b));
+	free_contig_range(ts_block_storage(b, block), pages);
+	WRITE_ONCE(region->taken, region->taken - pages);
+	mmkit_ts_count(TS_STAT_LENT_BLOCKS, nr);
+}
+
+static void lend_idle(struct ts_region *region)
+{
+	struct ts_blocks *b = &region->blocks;
+	unsigned long nr_blocks = ts_nr_blocks(b), block, run = 0;
+
+	if (mmkit_fuse_blown(&mmkit_ts_component))
+		return;
+	mutex_lock(&region->lock);
+	for_each_set_bit(block, region->idle, nr_blocks) {
+		clear_bit(block, region->idle);
+		if (!ts_block_lend(b, block))
+			continue;
+		run = 1;
+		while (block + run < nr_blocks && test_and_clear_bit(block + run, region->idle) &&
+		       ts_block_lend(b, block + run))
+			run++;
+		lend_run(region, block, run);
+		cond_resched();
+	}
+	mutex_unlock(&region->lock);
+}
+
+/* --- pages that were freed ------------------------------------------------------- */
+
+/* Room for pages of a block that carry tags already. */
+static int take_late(struct ts_region *region, unsigned long block)
+{
+	struct ts_blocks *b = &region->blocks;
+	unsigned long pfn = ts_block_tagged(b, block);
+	unsigned long end = pfn + ts_block_tagged_pages(b);
+	int err = 0;
+
+	mutex_lock(&region->lock);
+	if (!READ_ONCE(b->users[block]))
+		err = mmkit_ts_take(region, block, 1);
+	if (!err)
+		ts_block_hold(b, block);
+	mutex_unlock(&region->lock);
+	if (err)
+		return err;
+	for (; pfn < end; pfn++)
+		ts_page_catch_up(b, pfn);
+	if (ts_block_drop(b, block))
+		mmkit_ts_idle(region, block);
+	return 0;
+}
+
+static void settle_block(struct ts_region *region, unsigned long block)
+{
+	struct ts_blocks *b = &region->blocks;
+	unsigned long pfn = ts_block_tagged(b, block);
+	unsigned long end = pfn + ts_block_tagged_pages(b);
+	bool late = false;
+
+	for (; pfn < end; pfn++) {
+		if (ts_page_settle(b, pfn))
+			mmkit_ts_idle(region, block);
+		late |= ts_page_state(b, pfn) == TS_LATE;
+	}
+	if (!late)
+		return;
+	/* Tags without room: make some, for what is still so. */
+	if (take_late(region, block))
+		mmkit_ts_count(TS_STAT_LATE_LOST, 1);
+}
+
+static void settle_pending(struct ts_region *region)
+{
+	unsigned long nr_blocks = ts_nr_blocks(&region->blocks), block;
+
+	for_each_set_bit(block, region->pending, nr_blocks) {
+		/* Whoever marks a page after this sets the bit again. */
+		clear_bit(block, region->pending);
+		smp_mb__after_atomic();
+		settle_block(region, block);
+		cond_resched();
+	}
+}
+
+static void settle_work_fn(struct work_struct *work)
+{
+	unsigned int i;
+
+	WRITE_ONCE(kicked, false);
+	smp_mb();
+	for (i = 0; i < mmkit_ts_nr_regions; i++) {
+		lend_idle(&mmkit_ts_regions[i]);
+		settle_pending(&mmkit_ts_regions[i]);
+	}
+	mmkit_ts_perhaps_unused();
+}
+
+/* Under the lock of the region. Returns pages that stay lent. */
+static unsigned long take_region(struct ts_region *region)
+{
+	struct ts_blocks *b = &region->blocks;
+	unsigned long block, lost = 0;
+
+	for (block = 0; block < ts_nr_blocks(b); block++) {
+		if (!READ_ONCE(b->users[block]) && mmkit_ts_take(region, block, 1))
+			lost += b->block_pages;
+		cond_resched();
+	}
+	return lost;
+}
+
+unsigned long mmkit_ts_take_all(void)
+{
+	unsigned long lost = 0;
+	unsigned int i;
+
+	for (i = 0; i < mmkit_ts_nr_regions; i++) {
+		mutex_lock(&mmkit_ts_regions[i].lock);
+		lost += take_region(&mmkit_ts_regions[i]);
+		mutex_unlock(&mmkit_ts_regions[i].lock);
+	}
+	return lost;
+}
+
+void mmkit_ts_settle_all(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < mmkit_ts_nr_regions; i++) {
+		settle_pending(&mmkit_ts_regions[i]);
+		lend_idle(&mmkit_ts_regions[i]);
+	}
+	mmkit_ts_perhaps_unused();
+}
+
+/* Nothing counts any more: whatever is taken goes back. */
+void mmkit_ts_lend_all(void)
+{
+	unsigned long block, run;
+	unsigned int i;
+
+	for (i = 0; i < mmkit_ts_nr_regions; i++) {
+		struct ts_region *region = &mmkit_ts_regions[i];
+		struct ts_blocks *b = &region->blocks;
+
+		for (block = 0; block < ts_nr_blocks(b); block += run ?: 1) {
+			for (run = 0; block + run < ts_nr_blocks(b) && b->users[block + run]; run++)
+				b->users[block + run] = 0;
+			if (run)
+				lend_run(region, block, run);
+			cond_resched();
+		}
+	}
+}
+
+/* No event comes any more. */
+void mmkit_ts_settle_exit(void)
+{
+	WRITE_ONCE(closing, true);
+	irq_work_sync(&wake);
+	cancel_delayed_work_sync(&settle_work);
+}
