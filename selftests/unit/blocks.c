@@ -401,7 +401,8 @@ static void formulas_by_order(void)
 		/* Even with nothing out of place the first is right for single pages only ... */
 		EXPECT(!first_formula.wrong_aligned[size] == (bs == 1), "block size %u", bs);
 		/* ... and the second for powers of two only. */
-		EXPECT(!second_formula.wrong_aligned[size] == !(bs & (bs - 1)), "block size %u", bs);
+		EXPECT(!second_formula.wrong_aligned[size] == !(bs & (bs - 1)),
+		       "block size %u", bs);
 	}
 	begin(2, 0);
 	EXPECT(by_order(64, 2) == 2 && needed_blocks(0, 64) == 1, "order 6, block size 2");
