@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Helpers for cases about tag storage; sourced after lib.sh.
+#
+#   load_tagstore [P=V...]        loads the manager for the storage of this machine
+#   tagstore FILE                 what a sysfs file of the manager says
+#   watch_tags [P=V...]           loads the checker for the storage of this machine
+#   watched KEY                   a number of what its probes have counted
+#   watched_again                 counts from 0
+#   violations                    the first violations, for the log
+#   walk                          has the checker look at all pages
+#   walked KEY                    a number of the last walk
+#   at_rest                       a walk finds no violation and no leak, once all has settled
+#   prepare_paths                 swap, huge pages: what the paths want to have
+#   each_path FUNCTION            takes each path of mte_paths (its line is in /tmp/path), states whether
+#                                 its data and tags are right, calls FUNCTION PATH unless it was skipped
+#   tidy_paths                    undoes prepare_paths
+
+tagstore=/sys/kernel/mmkit/tagstore
+tagwatch=/sys/kernel/debug/mmkit_tagwatch
+
+# A machine with 2112 MiB, from 1 GiB on: the last 64 of them hold the tags of all others.
+ram_start=0x40000000
+storage_start=0xc0000000
+storage_size=$((64 << 20))
+tagged_size=$((2048 << 20))
+
+load_tagstore()
+{
+	# Where the firmware describes the storage nobody need say it again.
+	if ls -d /proc/device-tree/reserved-memory/*tag* > /dev/null 2>&1; then
+		load mmkit_tagstore "$@"
+	else
+		load mmkit_tagstore regions=$storage_start:$storage_size:$ram_start "$@"
+	fi
+}
+
+tagstore() { cat "$tagstore/$1"; }
+
+watch_tags()
+{
+	load mmkit_test_tagwatch storage=$storage_start storage_bytes=$storage_size \
+		tagged=$ram_start tagged_bytes=$tagged_size "$@"
+}
+
+watched() { awk -v key="$1" '$1 == key { print $2 }' $tagwatch/counts; }
+watched_again() { echo 0 > $tagwatch/counts; }
+violations() { cat $tagwatch/kept; }
+walk() { cat $tagwatch/walk > /tmp/walked; }
+walked() { awk -v key="$1" '$1 == key { print $2 }' /tmp/walked; }
+
+# Storage is kept for a while when nobody needs it, and pages wait in the pool: neither is at rest.
+_rests()
+{
+	echo 1 > $tagstore/drain
+	walk
+	[ "$(walked violations)" = 0 ] && [ "$(walked leaks)" = 0 ]
+}
+
+at_rest()
+{
+	wait_for 20 _rests && return
+	cat /tmp/walked
+	return 1
+}
+
+prepare_paths()
+{
+	modprobe zram 2>/dev/null
+	{ echo 64M > /sys/block/zram0/disksize && mkswap /dev/zram0 > /dev/null && swapon /dev/zram0; } ||
+		fail "no swap on zram"
+	echo 6 > /proc/sys/vm/nr_hugepages
+}
+
+tidy_paths()
+{
+	echo 0 > /proc/sys/vm/nr_hugepages
+	swapoff /dev/zram0
+	rmmod zram
+} 2>/dev/null
+
+each_path()
+{
+	local path
+	for path in $(/mmkit/bin/mte_paths list); do
+		watched_again
+		if /mmkit/bin/mte_paths $path > /tmp/path 2>&1; then
+			pass "$path: data and tags are right"
+		else
+			fail "$path: data and tags are right"
+		fi
+		cat $tagwatch/counts >> /tmp/counts
+		# The line of the path, and what was counted but is 0.
+		echo "$(cat /tmp/path)" $(awk '$2 { print $1, $2 }' $tagwatch/counts)
+		grep -q ^skip /tmp/path || $1 $path
+	done
+}
