@@ -12,7 +12,8 @@
  *	filemap_map_pages	maps around a fault under locks: not for tagged areas
  *	__thp_vma_allowable_orders, hugepage_vma_check
  *				no huge pages in tagged areas: their room cannot be had in time
- *	mfill_atomic_install_pte userfaultfd maps a page that exists: only with room
+ *	mfill_atomic_install_pte userfaultfd maps a page, which may be locked: not if that
+ *				lies in storage, and taking storage waits for no other lock of it
  *	kvm_vm_ioctl_enable_cap	guests tag pages under a lock: refused
  *
  * copy.c has those that may not sleep.
@@ -381,7 +382,7 @@ static noinline int mmkit_redirect_fn_mfill MMKIT_MFILL_ARGS
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_MFILL]);
 	if (unlikely(tagged_area(dst_vma)) && !mmkit_ts_reserved(page_to_pfn(page)) &&
-	    mmkit_ts_reserve(page_to_pfn(page), 1, false)) {
+	    reserve_folio(page)) {
 		mmkit_ts_count(TS_STAT_NO_UFFD, 1);
 		err = -EINVAL;
 	} else {
