@@ -164,7 +164,8 @@ static void lend(unsigned int block)
 
 static void reserve(unsigned int page)
 {
-	bool was_free = ts_page_state(&blocks, blocks.tagged + page) == TS_FREE;
+	enum ts_state old = ts_page_state(&blocks, blocks.tagged + page);
+	bool was_free = old == TS_FREE || old == TS_LATE;
 	u32 *count = &users[block_of[page]], before = *count;
 
 	EXPECT(was_free != is_counted(page), "page %u", page);
@@ -180,7 +181,8 @@ static void release(unsigned int page)
 	u8 old = state[page];
 
 	EXPECT(ts_page_free(&blocks, blocks.tagged + page) == (old == TS_RESERVED), "page %u", page);
-	EXPECT(state[page] == (old == TS_RESERVED ? TS_PENDING : old), "page %u", page);
+	EXPECT(state[page] == (old == TS_RESERVED ? TS_PENDING :
+			       old == TS_LATE ? TS_FREE : old), "page %u", page);
 	EXPECT(*count == before, "page %u: %u users, %u before", page, *count, before);
 }
 
@@ -195,6 +197,30 @@ static void settle(unsigned int page)
 	EXPECT(*count == before - pending, "page %u: %u users, %u before", page, *count, before);
 	EXPECT(idle == (pending && *count == 1), "page %u", page);
 	EXPECT(!pending || state[page] == TS_FREE, "page %u", page);
+}
+
+/* Tags came first: nobody is counted until the block was taken. */
+static void be_late(unsigned int page)
+{
+	u32 *count = &users[block_of[page]], before = *count;
+	u8 old = state[page];
+
+	EXPECT(ts_page_late(&blocks, blocks.tagged + page) == (old == TS_FREE), "page %u", page);
+	EXPECT(state[page] == (old == TS_FREE ? TS_LATE : old), "page %u", page);
+	EXPECT(*count == before, "page %u: %u users, %u before", page, *count, before);
+}
+
+static void catch_up(unsigned int page)
+{
+	u32 *count = &users[block_of[page]], before = *count;
+	u8 old = state[page];
+
+	ts_page_catch_up(&blocks, blocks.tagged + page);
+	EXPECT(state[page] == (old == TS_LATE ? TS_RESERVED : old), "page %u", page);
+	EXPECT(*count == before + (old == TS_LATE), "page %u: %u users, %u before", page, *count,
+	       before);
+	if (old == TS_LATE)
+		needed_by[storage_of[page]] |= bit_of(page);
 }
 
 /* --- what the manager makes of them ------------------------------------- */
@@ -542,12 +568,12 @@ static void rollback(void)
 static void random_steps(void)
 {
 	unsigned int size, step, page, block, i;
-	unsigned long done[8] = {};
+	unsigned long done[10] = {};
 
 	for (size = 0; size < ARRAY_SIZE(block_sizes); size++) {
 		begin(block_sizes[size], random_below(MAX_START + 1));
 		for (step = 0; step < 200000; step++) {
-			unsigned int what = random_below(8);
+			unsigned int what = random_below(ARRAY_SIZE(done));
 
 			page = random_below(4) ? random_below(64) : random_below(PAGES);
 			block = block_of[page];
@@ -581,6 +607,13 @@ static void random_steps(void)
 				i = 1 + random_below(40);
 				if (page + i <= PAGES && !random_below(8))
 					reserve_range(page, i);
+				break;
+			case 8:
+				be_late(page);
+				break;
+			case 9:
+				if (holds[block])
+					catch_up(page);
 				break;
 			}
 			agrees(block);
