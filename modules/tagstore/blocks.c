@@ -105,7 +105,18 @@ bool ts_page_free(struct ts_blocks *b, unsigned long pfn)
 
 bool ts_page_late(struct ts_blocks *b, unsigned long pfn)
 {
-	return cmpxchg(state_of(b, pfn), TS_FREE, TS_LATE) == TS_FREE;
+	u8 *state = state_of(b, pfn), seen;
+
+	for (;;) {
+		seen = READ_ONCE(*state);
+		if (seen == TS_FREE && cmpxchg(state, seen, TS_LATE) == seen)
+			return true;
+		/* Its user is still there: not too late. */
+		if (seen == TS_PENDING && cmpxchg(state, seen, TS_RESERVED) == seen)
+			return false;
+		if (seen == TS_RESERVED || seen == TS_LATE)
+			return false;
+	}
 }
 
 void ts_page_catch_up(struct ts_blocks *b, unsigned long pfn)

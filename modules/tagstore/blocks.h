@@ -119,7 +119,10 @@ bool ts_block_lend(struct ts_blocks *b, unsigned long block);
 bool ts_page_reserve(struct ts_blocks *b, unsigned long pfn);
 /* @pfn is freed: RESERVED becomes PENDING. Any context. True when it was RESERVED. */
 bool ts_page_free(struct ts_blocks *b, unsigned long pfn);
-/* @pfn carries tags without room for them: FREE becomes LATE. Any context. */
+/*
+ * @pfn carries tags, and nobody asked for room: FREE becomes LATE, and PENDING is
+ * RESERVED again. Any context. True when it is LATE now and was not.
+ */
 bool ts_page_late(struct ts_blocks *b, unsigned long pfn);
 /* LATE becomes RESERVED; its block is held. Any context. */
 void ts_page_catch_up(struct ts_blocks *b, unsigned long pfn);
