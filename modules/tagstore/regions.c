@@ -27,13 +27,15 @@
  * kernel gives a node to the contiguous allocator when it is also a
  * "shared-dma-pool" and reusable; no module can do that later. Who else takes
  * memory from such an area takes it from us: an area that a device uses, or that
- * serves all of them, is refused.
+ * serves all of them, is refused. While a region is in use its memory, and that of
+ * its storage, cannot be taken offline.
  */
 #include <linux/bitmap.h>
 #include <linux/cma.h>
 #include <linux/dma-map-ops.h>
 #include <linux/ioport.h>
 #include <linux/lcm.h>
+#include <linux/memory.h>
 #include <linux/memory_hotplug.h>
 #include <linux/of.h>
 #include <linux/of_address.h>
@@ -352,7 +354,6 @@ static int check_others(const struct description *d)
 	return 0;
 }
 
-/* Memory must neither go nor come while it is looked at. */
 static int check_memory(const struct description *d, bool *cma)
 {
 	u64 hole = first_hole(d->tagged);
@@ -372,7 +373,6 @@ static int region_add(const struct description *d)
 {
 	struct ts_region *r = &mmkit_ts_regions[mmkit_ts_nr_regions];
 	struct ts_blocks blocks = {};
-	bool cma;
 	int err;
 
 	if (mmkit_ts_nr_regions == TS_MAX_REGIONS)
@@ -382,22 +382,42 @@ static int region_add(const struct description *d)
 		err = check_others(d);
 	if (err)
 		return err;
-	mmkit_ksym(get_online_mems)();
-	err = check_memory(d, &cma);
-	mmkit_ksym(put_online_mems)();
-	if (err)
-		return err;
-
 	r->blocks = blocks;
-	r->cma = cma;
 	mutex_init(&r->lock);
 	strscpy(r->name, d->name, sizeof(r->name));
 	err = region_alloc(r);
 	if (err)
 		return refuse(d, err, "no memory for the states of its pages");
-	mmkit_ts_nr_regions++;
-	return 0;
+
+	/* What is looked at must neither go nor come before it is kept. */
+	mmkit_ksym(get_online_mems)();
+	err = check_memory(d, &r->cma);
+	if (!err)
+		mmkit_ts_nr_regions++;
+	mmkit_ksym(put_online_mems)();
+	if (err)
+		region_free(r);
+	return err;
 }
+
+/* Storage is taken, and caches are cleaned of tags, by address: all of it stays. */
+static int keep_memory(struct notifier_block *nb, unsigned long action, void *data)
+{
+	const struct memory_notify *memory = data;
+	struct span range = { PFN_PHYS(memory->start_pfn), PFN_PHYS(memory->nr_pages) };
+	unsigned int i;
+
+	if (action != MEM_GOING_OFFLINE)
+		return NOTIFY_OK;
+	for (i = 0; i < mmkit_ts_nr_regions; i++) {
+		const struct ts_region *r = &mmkit_ts_regions[i];
+
+		if (overlap(range, storage_of(r)) || overlap(range, tagged_of(r)))
+			return notifier_from_errno(-EBUSY);
+	}
+	return NOTIFY_OK;
+}
+static struct notifier_block keep_memory_nb = { .notifier_call = keep_memory };
 
 /* --- the parameter ------------------------------------------------------------------ */
 
@@ -536,6 +556,12 @@ int mmkit_ts_regions_init(const char *param)
 	err = mmkit_ksym_resolve(&ksyms);
 	if (err)
 		return err;
+	err = register_memory_notifier(&keep_memory_nb);
+	if (err) {
+		pr_err("cannot keep the memory of regions from going: %d\n", err);
+		mmkit_ksym_release(&ksyms);
+		return err;
+	}
 	err = param && *param ? regions_from_param(param) : regions_from_tree();
 	if (!err && !mmkit_ts_nr_regions) {
 		pr_err("no tag storage: the device tree describes none, and neither does the parameter regions\n");
@@ -548,6 +574,7 @@ int mmkit_ts_regions_init(const char *param)
 
 void mmkit_ts_regions_exit(void)
 {
+	unregister_memory_notifier(&keep_memory_nb);
 	while (mmkit_ts_nr_regions)
 		region_free(&mmkit_ts_regions[--mmkit_ts_nr_regions]);
 	mmkit_ksym_release(&ksyms);
