@@ -247,14 +247,14 @@ static int lendable(const struct description *d, bool *cma)
 	unsigned long first = PHYS_PFN(d->storage.start), nr = PHYS_PFN(d->storage.size), i;
 	struct zone *zone = page_zone(pfn_to_page(first));
 	struct device_node *user;
+	bool kept = false;
 
 	for (i = 0; i < nr; i++) {
 		struct page *page = pfn_to_page(first + i);
 
 		if (page_zone(page) != zone)
 			return not_lendable(d, "the storage lies in more than one zone");
-		if (PageReserved(page))
-			return not_lendable(d, "the storage was never given to the page allocator");
+		kept |= PageReserved(page);
 	}
 	user = device_that_uses(d->storage);
 	if (user) {
@@ -267,14 +267,13 @@ static int lendable(const struct description *d, bool *cma)
 		mmkit_ksym(cma_for_each_area)(cma_look, &search);
 	if (search.part)
 		return not_lendable(d, "only a part of the storage is a contiguous area");
-	*cma = search.area;
-	if (!search.area) {
-		if (zone_idx(zone) == ZONE_MOVABLE)
-			return 0;
+	if (!search.area && zone_idx(zone) != ZONE_MOVABLE)
 		return not_lendable(d, "the storage is neither a contiguous area nor in ZONE_MOVABLE");
-	}
-	if (is_default_area(search.area))
+	if (search.area && is_default_area(search.area))
 		return not_lendable(d, "the storage is the area of all devices");
+	if (kept)
+		return not_lendable(d, "the page allocator was never given all of the storage");
+	*cma = search.area;
 	return 0;
 }
 
