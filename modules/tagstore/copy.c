@@ -9,6 +9,8 @@
  *				a tagged page moves: without room at its destination it stays
  *	mte_save_tags		a tagged page is swapped out: it is not, because where it comes
  *				back cannot be caught on every path
+ *	tag_clear_highpages	the page allocator clears tags for the huge zero page, of which
+ *				no tagged area sees anything: without room only its data
  *	mte_sync_tags		the last place, under the lock of the page table: what comes
  *				here without room is late. It is counted, and room made at once
  */
@@ -37,10 +39,20 @@ static bool room_for(struct page *page, unsigned long nr)
 	return !mmkit_ts_reserve(page_to_pfn(page), nr, false);
 }
 
+/* The tags of all pages of a hugetlb folio are copied with the first. */
+static bool room_for_copy(struct page *to)
+{
+	struct folio *dst = page_folio(to);
+
+	if (!mmkit_mte_whole_folio(dst))
+		return room_for(to, 1);
+	return to != folio_page(dst, 0) || room_for(to, folio_nr_pages(dst));
+}
+
 static noinline void mmkit_redirect_fn_copy(struct page *to, struct page *from)
 {
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_COPY]);
-	if (likely(!mmkit_ts_carries_tags(from)) || room_for(to, 1)) {
+	if (likely(!mmkit_ts_carries_tags(from)) || room_for_copy(to)) {
 		mmkit_original(copy)(to, from);
 	} else {
 		copy_page(page_address(to), page_address(from));
@@ -120,6 +132,24 @@ static noinline void mmkit_redirect_fn_sync MMKIT_MTE_SYNC_ARGS
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_SYNC]);
 }
 
+#ifdef MMKIT_HAVE_TAG_CLEAR_HIGHPAGES
+MMKIT_REDIRECT_DECLARE(clear, bool, tag_clear_highpages,
+		       (struct page *page, int numpages, bool clear_pages));
+
+static noinline bool mmkit_redirect_fn_clear(struct page *page, int numpages, bool clear_pages)
+{
+	bool left_to_clear = clear_pages;
+
+	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_CLEAR]);
+	if (room_for(page, numpages))
+		left_to_clear = mmkit_original(clear)(page, numpages, clear_pages);
+	else
+		mmkit_ts_count(TS_STAT_DROPPED_TAGS, 1);
+	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_CLEAR]);
+	return left_to_clear;
+}
+#endif
+
 void mmkit_ts_copy_rows(struct mmkit_redirect *rows)
 {
 	static const struct mmkit_redirect mine[] = {
@@ -128,6 +158,9 @@ void mmkit_ts_copy_rows(struct mmkit_redirect *rows)
 		[TS_ROW_RESTORE]	= MMKIT_REDIRECT_ROW(restore),
 		[TS_ROW_SAVE]		= MMKIT_REDIRECT_ROW(save),
 		[TS_ROW_MIGRATE]	= MMKIT_REDIRECT_ROW(migrate),
+#ifdef MMKIT_HAVE_TAG_CLEAR_HIGHPAGES
+		[TS_ROW_CLEAR]		= MMKIT_REDIRECT_ROW(clear),
+#endif
 	};
 	unsigned int i;
 

@@ -16,7 +16,7 @@
  *				lies in storage, and taking storage waits for no other lock of it
  *	kvm_vm_ioctl_enable_cap	guests tag pages under a lock: refused
  *
- * copy.c has those that may not sleep.
+ * copy.c has those that may not sleep, and hugetlb.c those of hugetlbfs.
  *
  * The original of vma_alloc_folio is called under the lock of a folio by the one
  * path that copies for KSM. Who may sleep is a list of callers; whoever is not on
@@ -245,7 +245,7 @@ static int prepare_page(struct vm_area_struct *vma, unsigned long addr, struct h
 			put_page(page);
 			return 0;
 		}
-		if (PageTransCompound(page))
+		if (PageCompound(page))
 			*step = PAGE_SIZE * (folio_nr_pages(page_folio(page)) -
 					     folio_page_idx(page_folio(page), page));
 		if (!mmkit_ts_is_storage(page_to_pfn(page)))
@@ -477,6 +477,7 @@ int mmkit_ts_hooks_init(bool simulate)
 	if (err)
 		goto err_ksyms;
 	mmkit_ts_copy_rows(mmkit_ts_rows);
+	mmkit_ts_hugetlb_rows(mmkit_ts_rows);
 	err = mmkit_redirect_enable(&table);
 	if (err)
 		goto err_ksyms;

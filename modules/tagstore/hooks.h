@@ -3,6 +3,7 @@
 #ifndef TS_HOOKS_H
 #define TS_HOOKS_H
 
+#include <linux/hugetlb.h>
 #include <linux/mm.h>
 
 #include <asm/mte.h>
@@ -15,13 +16,20 @@ enum {
 	TS_ROW_VMA_ALLOC, TS_ROW_MPROTECT, TS_ROW_SHMEM, TS_ROW_MAP_PAGES, TS_ROW_THP,
 	TS_ROW_MFILL, TS_ROW_KVM_CAP,
 	TS_ROW_COPY, TS_ROW_SYNC, TS_ROW_RESTORE, TS_ROW_SAVE, TS_ROW_MIGRATE,
+#ifdef MMKIT_HAVE_TAG_CLEAR_HIGHPAGES
+	TS_ROW_CLEAR,
+#endif
+#ifdef MMKIT_HAVE_MTE_HUGETLB
+	TS_ROW_HUGE_ALLOC, TS_ROW_HUGE_FAULT, TS_ROW_HUGE_FREE, TS_ROW_HUGE_MIGRATE,
+#endif
 	TS_NR_ROWS
 };
 
 extern struct mmkit_redirect mmkit_ts_rows[TS_NR_ROWS];
 
-/* Fills in the rows of copy.c. */
+/* Fill in the rows of copy.c and hugetlb.c. */
 void mmkit_ts_copy_rows(struct mmkit_redirect *rows);
+void mmkit_ts_hugetlb_rows(struct mmkit_redirect *rows);
 
 /* The mark of a page. A hugetlb folio that can be tagged has it on its head alone. */
 static inline bool mmkit_ts_carries_tags(struct page *page)
@@ -33,12 +41,22 @@ static inline bool mmkit_ts_carries_tags(struct page *page)
 				    folio_page_idx(folio, page)));
 }
 
+#ifdef MMKIT_HAVE_MTE_HUGETLB
+#define TS_HUGETLB_KSYMS(X)								\
+	X(REQUIRED, void, restore_reserve_on_error,					\
+	  (struct hstate *h, struct vm_area_struct *vma, unsigned long address,		\
+	   struct folio *folio), "a huge page that cannot be tagged would stay charged")
+#else
+#define TS_HUGETLB_KSYMS(X)
+#endif
+
 #define TS_LOST_CLEAR	"tags cannot be cleared when there is room for them"
 #define TS_KSYMS(X)									\
 	X(REQUIRED, void, mte_clear_page_tags, (void *addr), TS_LOST_CLEAR)		\
 	X(REQUIRED, void, mte_zero_clear_page_tags, (void *addr), TS_LOST_CLEAR)	\
 	X(REQUIRED, int, force_sig_fault, (int sig, int code, void __user *addr),	\
-	  "a task whose page cannot be tagged would fault for ever")
+	  "a task whose page cannot be tagged would fault for ever")			\
+	TS_HUGETLB_KSYMS(X)
 
 MMKIT_KSYM_DECLARE_TABLE(TS_KSYMS)
 

@@ -58,11 +58,8 @@
 	X(OPTIONAL, unsigned long, cma_get_size, (const struct cma *cma), TS_LOST_CMA)	\
 	X(OPTIONAL, const char *, cma_get_name, (const struct cma *cma), TS_LOST_CMA)
 
-#define TS_REGION_DATA(X)							\
-	X(OPTIONAL, dma_contiguous_default_area, TS_LOST_CMA)
-
 MMKIT_KSYM_DECLARE_TABLE(TS_REGION_KSYMS)
-MMKIT_KSYM_DEFINE_TABLE(ksyms, "tagstore", TS_REGION_KSYMS, TS_REGION_DATA);
+MMKIT_KSYM_DEFINE_TABLE(ksyms, "tagstore", TS_REGION_KSYMS, MMKIT_KSYM_NO_DATA);
 
 static_assert(__same_type(get_online_mems, mmkit_ksym_proto_get_online_mems));
 static_assert(__same_type(put_online_mems, mmkit_ksym_proto_put_online_mems));
@@ -212,13 +209,13 @@ static bool cma_known(void)
 	return mmkit_ksym_found(&ksyms, "cma_for_each_area") &&
 	       mmkit_ksym_found(&ksyms, "cma_get_base") &&
 	       mmkit_ksym_found(&ksyms, "cma_get_size") &&
-	       mmkit_ksym_found(&ksyms, "cma_get_name") &&
-	       mmkit_ksym_found(&ksyms, "dma_contiguous_default_area");
+	       mmkit_ksym_found(&ksyms, "cma_get_name");
 }
 
+/* The kernel's own name for the area that all devices share; others have that of their node. */
 static bool is_default_area(const struct cma *area)
 {
-	return *(struct cma **)mmkit_ksym_found(&ksyms, "dma_contiguous_default_area") == area;
+	return !strcmp(mmkit_ksym(cma_get_name)(area), "reserved");
 }
 
 /* Does a device of the device tree have its memory there? NULL, or the node, to be put. */
