@@ -58,8 +58,12 @@
 	X(OPTIONAL, unsigned long, cma_get_size, (const struct cma *cma), TS_LOST_CMA)	\
 	X(OPTIONAL, const char *, cma_get_name, (const struct cma *cma), TS_LOST_CMA)
 
+#define TS_REGION_DATA(X)							\
+	X(OPTIONAL, dma_contiguous_default_area,				\
+	  "the area of all devices is known by its name only")
+
 MMKIT_KSYM_DECLARE_TABLE(TS_REGION_KSYMS)
-MMKIT_KSYM_DEFINE_TABLE(ksyms, "tagstore", TS_REGION_KSYMS, MMKIT_KSYM_NO_DATA);
+MMKIT_KSYM_DEFINE_TABLE(ksyms, "tagstore", TS_REGION_KSYMS, TS_REGION_DATA);
 
 static_assert(__same_type(get_online_mems, mmkit_ksym_proto_get_online_mems));
 static_assert(__same_type(put_online_mems, mmkit_ksym_proto_put_online_mems));
@@ -114,7 +118,8 @@ static int not_lendable(const struct description *d, const char *why)
 {
 	if (d->foreign)
 		return refuse(d, -EOPNOTSUPP,
-			      "not lendable on this kernel, add shared-dma-pool (reusable): %s", why);
+			      "not lendable on this kernel, add shared-dma-pool (reusable): %s",
+			      why);
 	return refuse(d, -EOPNOTSUPP, "not lendable: %s", why);
 }
 
@@ -212,10 +217,29 @@ static bool cma_known(void)
 	       mmkit_ksym_found(&ksyms, "cma_get_name");
 }
 
-/* The kernel's own name for the area that all devices share; others have that of their node. */
-static bool is_default_area(const struct cma *area)
+/* Where the symbols of data are not kept: the command line made it, or a node. */
+static bool looks_default(const struct cma *area, struct span storage)
 {
-	return !strcmp(mmkit_ksym(cma_get_name)(area), "reserved");
+	struct device_node *np;
+	struct resource res;
+
+	if (!strcmp(mmkit_ksym(cma_get_name)(area), "reserved"))
+		return true;
+	for_each_node_with_property(np, "linux,cma-default") {
+		if (!of_address_to_resource(np, 0, &res) &&
+		    overlap((struct span) { res.start, resource_size(&res) }, storage)) {
+			of_node_put(np);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_default_area(const struct cma *area, struct span storage)
+{
+	unsigned long addr = mmkit_ksym_found(&ksyms, "dma_contiguous_default_area");
+
+	return addr ? *(struct cma **)addr == area : looks_default(area, storage);
 }
 
 /* Does a device of the device tree have its memory there? NULL, or the node, to be put. */
@@ -265,8 +289,8 @@ static int lendable(const struct description *d, bool *cma)
 	if (search.part)
 		return not_lendable(d, "only a part of the storage is a contiguous area");
 	if (!search.area && zone_idx(zone) != ZONE_MOVABLE)
-		return not_lendable(d, "the storage is neither a contiguous area nor in ZONE_MOVABLE");
-	if (search.area && is_default_area(search.area))
+		return not_lendable(d, "it is neither a contiguous area nor in ZONE_MOVABLE");
+	if (search.area && is_default_area(search.area, d->storage))
 		return not_lendable(d, "the storage is the area of all devices");
 	if (kept)
 		return not_lendable(d, "the page allocator was never given all of the storage");

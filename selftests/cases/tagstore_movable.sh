@@ -1,7 +1,7 @@
 # vm: arch=arm64 mem=2112M smp=2 append="init_on_alloc=0 movablecore=512M"
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Storage in memory that the kernel keeps movable, and that is there to stay while it is in use.
+# Storage in memory that the kernel keeps movable.
 
 . ./lib.sh
 . ./suite.sh
@@ -13,10 +13,3 @@ storage=$(printf %#x $((first * $(page_bytes) + 0x2000000)))
 load tagstore simulate=1 "regions=$storage:2M:0x40000000" || exit
 check "movable memory is a region" grep -q "^region 0 storage $storage bytes 2097152 .* in movable" \
 	$mmkit_debugfs/tagstore/blocks
-
-# Movable memory can go, but not from under its tags.
-block=$(printf %d "0x$(cat /sys/devices/system/memory/block_size_bytes)")
-memory=/sys/devices/system/memory/memory$((storage / block))
-check "its memory cannot be taken offline" sh -c "! echo offline > $memory/state && grep -x online $memory/state"
-unload tagstore
-check "without the manager it can" sh -c "echo offline > $memory/state && grep -x offline $memory/state"
