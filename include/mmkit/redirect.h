@@ -155,6 +155,18 @@ int mmkit_redirect_enable(struct mmkit_redirect_table *table);
 void mmkit_redirect_disable(struct mmkit_redirect_table *table);
 
 /**
+ * mmkit_redirect_live() - do calls still come to the replacements of a table?
+ * @table: the table
+ *
+ * ftrace gives up for good after a fault of its own. Who depends on a redirect looks
+ * from time to time.
+ *
+ * Context: any but NMI; the table is not being enabled or disabled.
+ * Return: true when every row is hooked.
+ */
+bool mmkit_redirect_live(const struct mmkit_redirect_table *table);
+
+/**
  * mmkit_redirect_enter() - a replacement begins
  * @row: its row
  *

@@ -27,6 +27,8 @@
 #include <linux/rcupdate.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include <mmkit/redirect.h>
 
@@ -239,6 +241,29 @@ void mmkit_redirect_disable(struct mmkit_redirect_table *table)
 }
 MMKIT_EXPORT(mmkit_redirect_disable);
 
+/* What stands at a site that calls nobody. */
+#ifdef CONFIG_X86_64
+static const u8 no_call[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
+#else
+static const u8 no_call[] = { 0x1f, 0x20, 0x03, 0xd5 };
+#endif
+
+bool mmkit_redirect_live(const struct mmkit_redirect_table *table)
+{
+	u8 site[sizeof(no_call)];
+	unsigned int i;
+
+	if (!table->ops || !(table->ops->ops.flags & FTRACE_OPS_FL_ENABLED))
+		return false;
+	for (i = 0; i < table->nr; i++) {
+		if (copy_from_kernel_nofault(site, (void *)table->rows[i].site, sizeof(site)) ||
+		    !memcmp(site, no_call, sizeof(site)))
+			return false;
+	}
+	return true;
+}
+MMKIT_EXPORT(mmkit_redirect_live);
+
 /* --- debugfs ----------------------------------------------------------- */
 
 static int redirects_show(struct seq_file *m, void *unused)
@@ -250,7 +275,7 @@ static int redirects_show(struct seq_file *m, void *unused)
 		   "inside");
 	mutex_lock(&tables_lock);
 	list_for_each_entry(table, &tables, link) {
-		bool live = table->ops->ops.flags & FTRACE_OPS_FL_ENABLED;
+		bool live = mmkit_redirect_live(table);
 
 		for (i = 0; i < table->nr; i++) {
 			const struct mmkit_redirect *row = &table->rows[i];

@@ -32,6 +32,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
+#include <linux/workqueue.h>
 
 #include <asm/mte.h>
 
@@ -425,6 +426,22 @@ static struct mmkit_redirect_table table = {
 
 MMKIT_KSYM_DEFINE_TABLE(ksyms, "tagstore", TS_KSYMS, MMKIT_KSYM_NO_DATA);
 
+/* --- are they alive? ------------------------------------------------------------------- */
+
+static void watch_fn(struct work_struct *work);
+static DECLARE_DELAYED_WORK(watch, watch_fn);
+
+/* A hook that is gone lets pages become tagged without room, and nobody would see it. */
+static void watch_fn(struct work_struct *work)
+{
+	if (!mmkit_redirect_live(&table))
+		mmkit_fuse_blow(&mmkit_ts_component, "a redirect is gone: pages become tagged unseen");
+	else
+		schedule_delayed_work(&watch, HZ);
+}
+
+/* --- the whole of it -------------------------------------------------------------------- */
+
 static bool hooked;
 static unsigned long zero_pages;
 
@@ -482,6 +499,7 @@ int mmkit_ts_hooks_init(bool simulate)
 	if (err)
 		goto err_ksyms;
 	hooked = true;
+	watch_fn(NULL);
 	return 0;
 
 err_ksyms:
@@ -493,6 +511,7 @@ void mmkit_ts_hooks_exit(void)
 {
 	if (!hooked)
 		return;
+	cancel_delayed_work_sync(&watch);
 	mmkit_redirect_disable(&table);
 	mmkit_ksym_release(&ksyms);
 }

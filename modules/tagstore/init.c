@@ -99,7 +99,7 @@ static void storage_leave(void)
 	if (give_back || mmkit_ts_simulate)
 		mmkit_ts_lend_all();
 	else
-		lost = mmkit_ts_take_all();
+		lost = mmkit_ts_keep_all();
 	if (lost)
 		pr_warn("%lu bytes of tag storage stay lent: nothing may use PROT_MTE until the module is loaded again\n",
 			lost * PAGE_SIZE);
@@ -121,6 +121,7 @@ static int __init tagstore_init(void)
 	err = mmkit_component_register(&mmkit_ts_component);
 	if (err)
 		goto err_pool;
+	mmkit_ts_find_kept();
 	err = mmkit_ts_events_init();
 	if (err)
 		goto err_settle;

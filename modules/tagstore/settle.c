@@ -194,6 +194,73 @@ void mmkit_ts_settle_all(void)
 	mmkit_ts_perhaps_unused();
 }
 
+/* --- storage that outlives the module ---------------------------------------------- */
+
+/* In page->private of storage that is kept while the module is not there. */
+#define TS_KEPT	0x6d6d6b69742d7473UL
+
+static void mark_kept(struct ts_region *region)
+{
+	struct ts_blocks *b = &region->blocks;
+	unsigned long block, i;
+
+	for (block = 0; block < ts_nr_blocks(b); block++) {
+		for (i = 0; b->users[block] && i < b->block_pages; i++)
+			set_page_private(pfn_to_page(ts_block_storage(b, block) + i), TS_KEPT);
+	}
+}
+
+unsigned long mmkit_ts_keep_all(void)
+{
+	unsigned long lost = mmkit_ts_take_all();
+	unsigned int i;
+
+	for (i = 0; i < mmkit_ts_nr_regions; i++)
+		mark_kept(&mmkit_ts_regions[i]);
+	return lost;
+}
+
+static bool page_kept(unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pfn);
+
+	return page_private(page) == TS_KEPT && page_count(page) == 1 && !PageLRU(page) &&
+	       !page->mapping;
+}
+
+static bool block_kept(const struct ts_blocks *b, unsigned long block)
+{
+	unsigned long i;
+
+	for (i = 0; i < b->block_pages; i++) {
+		if (!page_kept(ts_block_storage(b, block) + i))
+			return false;
+	}
+	return true;
+}
+
+/* What the last unload kept is taken already, and can be lent when nobody needs it. */
+void mmkit_ts_find_kept(void)
+{
+	unsigned long block, j;
+	unsigned int i;
+
+	for (i = 0; i < mmkit_ts_nr_regions; i++) {
+		struct ts_region *region = &mmkit_ts_regions[i];
+		struct ts_blocks *b = &region->blocks;
+
+		for (block = 0; block < ts_nr_blocks(b); block++) {
+			if (!block_kept(b, block))
+				continue;
+			for (j = 0; j < b->block_pages; j++)
+				set_page_private(pfn_to_page(ts_block_storage(b, block) + j), 0);
+			ts_block_take(b, block);
+			region->taken += b->block_pages;
+			mmkit_ts_idle(region, block);
+		}
+	}
+}
+
 /* Nothing counts any more: whatever is taken goes back. */
 void mmkit_ts_lend_all(void)
 {

@@ -122,6 +122,12 @@ void mmkit_ts_idle(struct ts_region *region, unsigned long block);
 unsigned long mmkit_ts_take_all(void);
 /* Settles all that is pending and lends all that is idle, now. Process context. */
 void mmkit_ts_settle_all(void);
+/*
+ * When nothing counts any more: takes all storage, and leaves it so that the next load
+ * finds it; returns pages that could not be had.
+ */
+unsigned long mmkit_ts_keep_all(void);
+void mmkit_ts_find_kept(void);
 /* When nothing counts any more: lends whatever is taken. */
 void mmkit_ts_lend_all(void);
 
