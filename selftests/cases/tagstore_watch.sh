@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The control of tagstore_paths: with nobody who makes room for tags, the checker must object to
-# every one of the same paths, and the paths themselves must work on a plain kernel.
+# every one of the same paths, and the paths themselves must work on a plain kernel. The machine
+# describes no storage, so that no manager has been there before.
 # vm: arch=arm64 mem=2112M emulator=backports timeout=300
 . /mmkit/lib.sh
 . /mmkit/suite.sh
