@@ -505,6 +505,10 @@ do {											\
 #define mmkit_mte_restore(fn, entry, page)	fn(entry, page)
 #define MMKIT_MTE_RESTORED(restored)	restored
 #define mmkit_mte_begin(page)	do { } while (0)
+#define MMKIT_TARGET_TYPE	struct page *
+#define MMKIT_TARGET_ARGS	(struct page *src, unsigned long private)
+#define mmkit_target_src(src)	src
+#define mmkit_target(page)	page
 #define MMKIT_MIGRATE_NAME	migrate_folio_extra
 #define MMKIT_MIGRATE_ARGS	(struct address_space *mapping, struct folio *dst,	\
 				 struct folio *src, enum migrate_mode mode, int extra_count)
@@ -517,6 +521,10 @@ do {											\
 #define mmkit_mte_restore(fn, entry, page)	({ fn(entry, page); true; })
 #define MMKIT_MTE_RESTORED(restored)	(void)(restored)
 #define mmkit_mte_begin(page)	try_page_mte_tagging(page)
+#define MMKIT_TARGET_TYPE	struct folio *
+#define MMKIT_TARGET_ARGS	(struct folio *src, unsigned long private)
+#define mmkit_target_src(src)	folio_page(src, 0)
+#define mmkit_target(page)	page_folio(page)
 #define MMKIT_MIGRATE_NAME	migrate_folio
 #define MMKIT_MIGRATE_ARGS	(struct address_space *mapping, struct folio *dst,	\
 				 struct folio *src, enum migrate_mode mode)

@@ -7,6 +7,7 @@
  *	mte_restore_tags	tags come back from swap: without room they are dropped
  *	migrate_folio, migrate_folio_extra
  *				a tagged page moves: without room at its destination it stays
+ *	alloc_migration_target	where a tagged page may go: a page of the pool, if it has one
  *	mte_save_tags		a tagged page is swapped out: it is not, because where it comes
  *				back cannot be caught on every path
  *	tag_clear_highpages	the page allocator clears tags for the huge zero page, of which
@@ -29,6 +30,7 @@ MMKIT_REDIRECT_DECLARE(sync, void, mte_sync_tags, MMKIT_MTE_SYNC_ARGS);
 MMKIT_REDIRECT_DECLARE(restore, MMKIT_MTE_RESTORE_RET, mte_restore_tags,
 		       (swp_entry_t entry, struct page *page));
 MMKIT_REDIRECT_DECLARE(save, int, mte_save_tags, (struct page *page));
+MMKIT_REDIRECT_DECLARE(target, MMKIT_TARGET_TYPE, alloc_migration_target, MMKIT_TARGET_ARGS);
 MMKIT_REDIRECT_DECLARE(migrate, int, MMKIT_MIGRATE_NAME, MMKIT_MIGRATE_ARGS);
 
 /* Room, had already or from storage that is taken. */
@@ -113,6 +115,20 @@ static noinline int mmkit_redirect_fn_migrate MMKIT_MIGRATE_ARGS
 	return err;
 }
 
+static noinline MMKIT_TARGET_TYPE mmkit_redirect_fn_target MMKIT_TARGET_ARGS
+{
+	struct page *from = mmkit_target_src(src), *page = NULL;
+	MMKIT_TARGET_TYPE target;
+	int err;
+
+	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_TARGET]);
+	if (unlikely(mmkit_ts_carries_tags(from)) && !PageCompound(from))
+		page = mmkit_ts_pool_get(page_to_nid(from), false, &err);
+	target = page ? mmkit_target(page) : mmkit_original(target)(src, private);
+	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_TARGET]);
+	return target;
+}
+
 static noinline void mmkit_redirect_fn_sync MMKIT_MTE_SYNC_ARGS
 {
 	struct page *page = pte_page(pte);
@@ -158,6 +174,7 @@ void mmkit_ts_copy_rows(struct mmkit_redirect *rows)
 		[TS_ROW_RESTORE]	= MMKIT_REDIRECT_ROW(restore),
 		[TS_ROW_SAVE]		= MMKIT_REDIRECT_ROW(save),
 		[TS_ROW_MIGRATE]	= MMKIT_REDIRECT_ROW(migrate),
+		[TS_ROW_TARGET]		= MMKIT_REDIRECT_ROW(target),
 #ifdef MMKIT_HAVE_TAG_CLEAR_HIGHPAGES
 		[TS_ROW_CLEAR]		= MMKIT_REDIRECT_ROW(clear),
 #endif

@@ -118,13 +118,16 @@ static int __init tagstore_init(void)
 	err = mmkit_ts_pool_init();
 	if (err)
 		goto err_regions;
-	err = mmkit_component_register(&mmkit_ts_component);
+	err = mmkit_ts_settle_init();
 	if (err)
 		goto err_pool;
+	err = mmkit_component_register(&mmkit_ts_component);
+	if (err)
+		goto err_settle;
 	mmkit_ts_find_kept();
 	err = mmkit_ts_events_init();
 	if (err)
-		goto err_settle;
+		goto err_component;
 	err = mmkit_ts_hooks_init(mmkit_ts_simulate);
 	if (err)
 		goto err_events;
@@ -139,9 +142,10 @@ err_hooks:
 	mmkit_ts_hooks_exit();
 err_events:
 	mmkit_ts_events_exit();
+err_component:
+	mmkit_component_unregister(&mmkit_ts_component);
 err_settle:
 	mmkit_ts_settle_exit();
-	mmkit_component_unregister(&mmkit_ts_component);
 err_pool:
 	mmkit_ts_pool_exit();
 err_regions:
@@ -156,8 +160,8 @@ static void __exit tagstore_exit(void)
 {
 	mmkit_ts_hooks_exit();
 	mmkit_ts_events_exit();
-	mmkit_ts_settle_exit();
 	mmkit_component_unregister(&mmkit_ts_component);
+	mmkit_ts_settle_exit();
 	mmkit_ts_pool_exit();
 	storage_leave();
 	mmkit_ts_regions_exit();

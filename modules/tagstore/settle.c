@@ -17,6 +17,7 @@
 
 unsigned int mmkit_ts_linger_ms = 1000;
 
+static struct workqueue_struct *wq;
 static bool kicked;
 static bool closing;
 
@@ -26,7 +27,7 @@ static DECLARE_DELAYED_WORK(settle_work, settle_work_fn);
 static void wake_fn(struct irq_work *work)
 {
 	if (!READ_ONCE(closing))
-		queue_delayed_work(system_unbound_wq, &settle_work,
+		queue_delayed_work(wq, &settle_work,
 				   msecs_to_jiffies(mmkit_ts_linger_ms));
 }
 static DEFINE_IRQ_WORK(wake, wake_fn);
@@ -281,10 +282,17 @@ void mmkit_ts_lend_all(void)
 	}
 }
 
+int mmkit_ts_settle_init(void)
+{
+	wq = alloc_workqueue("mmkit_tagstore", WQ_UNBOUND, 0);
+	return wq ? 0 : -ENOMEM;
+}
+
 /* No event comes any more. */
 void mmkit_ts_settle_exit(void)
 {
 	WRITE_ONCE(closing, true);
 	irq_work_sync(&wake);
 	cancel_delayed_work_sync(&settle_work);
+	destroy_workqueue(wq);
 }

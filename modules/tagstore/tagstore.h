@@ -114,6 +114,7 @@ void mmkit_ts_perhaps_unused(void);
 /* --- settle.c: what was freed, and storage that nobody needs ---------------------------- */
 
 extern unsigned int mmkit_ts_linger_ms;
+int mmkit_ts_settle_init(void);
 void mmkit_ts_settle_exit(void);
 /* Pages of a block were freed, or nobody holds it any more. Any context. */
 void mmkit_ts_freed_in(struct ts_region *region, unsigned long block);
