@@ -474,6 +474,18 @@ do {											\
 #error "mmkit: does not know how this kernel decides about huge pages"
 #endif
 
+/*
+ * What collapses pages of a file says how that went, by a number or an enum of its own,
+ * in both of which a failure of no particular kind comes first.
+ */
+#ifdef MMKIT_HAVE_THP_ORDERS_TYPE
+enum scan_result { MMKIT_SCAN_FAIL };
+#define MMKIT_COLLAPSE_RET	enum scan_result
+#else
+#define MMKIT_SCAN_FAIL		0
+#define MMKIT_COLLAPSE_RET	int
+#endif
+
 /* The flags of an area have a type of their own since huge pages have types. */
 #ifdef MMKIT_HAVE_THP_ORDERS_TYPE
 #define MMKIT_NEWFLAGS		vm_flags_t newflags
@@ -563,11 +575,15 @@ do {											\
 	get_user_pages_remote(mm, addr, 1, FOLL_NOFAULT | FOLL_FORCE, page, NULL, NULL)
 #define mmkit_get_page_from_swap(mm, addr, page)					\
 	get_user_pages_remote(mm, addr, 1, FOLL_DUMP | FOLL_FORCE, page, NULL, NULL)
+#define mmkit_get_page_to_write(mm, addr, page)						\
+	get_user_pages_remote(mm, addr, 1, FOLL_WRITE | FOLL_FORCE, page, NULL, NULL)
 #elif defined(MMKIT_HAVE_GUP_REMOTE_PLAIN)
 #define mmkit_get_mapped_page(mm, addr, page)						\
 	get_user_pages_remote(mm, addr, 1, FOLL_NOFAULT | FOLL_FORCE, page, NULL)
 #define mmkit_get_page_from_swap(mm, addr, page)					\
 	get_user_pages_remote(mm, addr, 1, FOLL_DUMP | FOLL_FORCE, page, NULL)
+#define mmkit_get_page_to_write(mm, addr, page)						\
+	get_user_pages_remote(mm, addr, 1, FOLL_WRITE | FOLL_FORCE, page, NULL)
 #else
 #error "mmkit: does not know how this kernel finds the pages of a process"
 #endif

@@ -90,6 +90,12 @@ static inline unsigned long ts_block_storage(const struct ts_blocks *b, unsigned
 	return b->storage + block * b->block_pages;
 }
 
+/* The block that a page of storage is part of. */
+static inline unsigned long ts_storage_block(const struct ts_blocks *b, unsigned long pfn)
+{
+	return (pfn - b->storage) / b->block_pages;
+}
+
 /* Pages that have their tags in one block, and the first of them. */
 static inline unsigned long ts_block_tagged_pages(const struct ts_blocks *b)
 {

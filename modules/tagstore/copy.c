@@ -8,6 +8,7 @@
  *	migrate_folio, migrate_folio_extra
  *				a tagged page moves: without room at its destination it stays
  *	alloc_migration_target	where a tagged page may go: a page of the pool, if it has one
+ *	collapse_file		pages of tmpfs become one huge page: not when one is tagged
  *	mte_save_tags		a tagged page is swapped out: it is not, because where it comes
  *				back cannot be caught on every path
  *	tag_clear_highpages	the page allocator clears tags for the huge zero page, of which
@@ -21,9 +22,13 @@
 #include <linux/module.h>
 #include <linux/swapops.h>
 
+#include <linux/pagemap.h>
+
 #include <asm/mte.h>
 
 #include "hooks.h"
+
+struct collapse_control;
 
 MMKIT_REDIRECT_DECLARE(copy, void, copy_highpage, (struct page *to, struct page *from));
 MMKIT_REDIRECT_DECLARE(sync, void, mte_sync_tags, MMKIT_MTE_SYNC_ARGS);
@@ -31,6 +36,9 @@ MMKIT_REDIRECT_DECLARE(restore, MMKIT_MTE_RESTORE_RET, mte_restore_tags,
 		       (swp_entry_t entry, struct page *page));
 MMKIT_REDIRECT_DECLARE(save, int, mte_save_tags, (struct page *page));
 MMKIT_REDIRECT_DECLARE(target, MMKIT_TARGET_TYPE, alloc_migration_target, MMKIT_TARGET_ARGS);
+MMKIT_REDIRECT_DECLARE(collapse, MMKIT_COLLAPSE_RET, collapse_file,
+		       (struct mm_struct *mm, unsigned long addr, struct file *file,
+			unsigned long start, struct collapse_control *cc));
 MMKIT_REDIRECT_DECLARE(migrate, int, MMKIT_MIGRATE_NAME, MMKIT_MIGRATE_ARGS);
 
 /* Room, had already or from storage that is taken. */
@@ -56,6 +64,9 @@ static noinline void mmkit_redirect_fn_copy(struct page *to, struct page *from)
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_COPY]);
 	if (likely(!mmkit_ts_carries_tags(from)) || room_for_copy(to)) {
 		mmkit_original(copy)(to, from);
+		/* The source may have become tagged in between. */
+		if (unlikely(mmkit_ts_carries_tags(to)) && !mmkit_ts_reserved(page_to_pfn(to)))
+			mmkit_ts_late(page_to_pfn(to), 1);
 	} else {
 		copy_page(page_address(to), page_address(from));
 		mmkit_ts_count(TS_STAT_DROPPED_TAGS, 1);
@@ -118,15 +129,51 @@ static noinline int mmkit_redirect_fn_migrate MMKIT_MIGRATE_ARGS
 static noinline MMKIT_TARGET_TYPE mmkit_redirect_fn_target MMKIT_TARGET_ARGS
 {
 	struct page *from = mmkit_target_src(src), *page = NULL;
+	/* The node that is wanted comes first in what the caller hands over. */
+	int nid = *(int *)private, err;
 	MMKIT_TARGET_TYPE target;
-	int err;
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_TARGET]);
 	if (unlikely(mmkit_ts_carries_tags(from)) && !PageCompound(from))
-		page = mmkit_ts_pool_get(page_to_nid(from), false, &err);
+		page = mmkit_ts_pool_get(nid < 0 ? page_to_nid(from) : nid, false, &err);
 	target = page ? mmkit_target(page) : mmkit_original(target)(src, private);
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_TARGET]);
 	return target;
+}
+
+/* Is a page of the file tagged, of those that would become one? */
+static bool file_carries_tags(struct file *file, pgoff_t start)
+{
+	struct address_space *mapping = file->f_mapping;
+	pgoff_t end = start + HPAGE_PMD_NR;
+	bool tagged = false;
+	struct page *page;
+
+	for (; start < end && !tagged; start++) {
+		page = find_get_page(mapping, start);
+		if (!page || xa_is_value(page))
+			continue;
+		tagged = mmkit_ts_carries_tags(page);
+		put_page(page);
+	}
+	return tagged;
+}
+
+static noinline MMKIT_COLLAPSE_RET mmkit_redirect_fn_collapse(struct mm_struct *mm,
+							       unsigned long addr,
+							       struct file *file,
+							       unsigned long start,
+							       struct collapse_control *cc)
+{
+	MMKIT_COLLAPSE_RET ret = MMKIT_SCAN_FAIL;
+
+	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_COLLAPSE]);
+	if (likely(!file_carries_tags(file, start)))
+		ret = mmkit_original(collapse)(mm, addr, file, start, cc);
+	else
+		mmkit_ts_count(TS_STAT_NO_THP, 1);
+	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_COLLAPSE]);
+	return ret;
 }
 
 static noinline void mmkit_redirect_fn_sync MMKIT_MTE_SYNC_ARGS
@@ -174,6 +221,7 @@ void mmkit_ts_copy_rows(struct mmkit_redirect *rows)
 		[TS_ROW_RESTORE]	= MMKIT_REDIRECT_ROW(restore),
 		[TS_ROW_SAVE]		= MMKIT_REDIRECT_ROW(save),
 		[TS_ROW_MIGRATE]	= MMKIT_REDIRECT_ROW(migrate),
+		[TS_ROW_COLLAPSE]	= MMKIT_REDIRECT_ROW(collapse),
 		[TS_ROW_TARGET]		= MMKIT_REDIRECT_ROW(target),
 #ifdef MMKIT_HAVE_TAG_CLEAR_HIGHPAGES
 		[TS_ROW_CLEAR]		= MMKIT_REDIRECT_ROW(clear),

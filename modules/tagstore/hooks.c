@@ -32,6 +32,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
+#include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
 #include <asm/mte.h>
@@ -50,9 +51,10 @@ MMKIT_REDIRECT_DECLARE(mfill, int, mfill_atomic_install_pte, MMKIT_MFILL_ARGS);
 MMKIT_REDIRECT_DECLARE(kvm_cap, int, kvm_vm_ioctl_enable_cap,
 		       (struct kvm *kvm, struct kvm_enable_cap *cap));
 
+/* Pages for no area in particular come without one. */
 static bool tagged_area(const struct vm_area_struct *vma)
 {
-	return vma->vm_flags & VM_MTE;
+	return vma && vma->vm_flags & VM_MTE;
 }
 
 /* --- who may sleep ------------------------------------------------------------ */
@@ -61,13 +63,15 @@ static bool tagged_area(const struct vm_area_struct *vma)
 static const char * const fault_callers[] = {
 	"handle_mm_fault", "__handle_mm_fault", "do_anonymous_page", "alloc_anon_folio",
 	"do_wp_page", "wp_page_copy", "do_fault", "do_cow_fault", "do_swap_page",
-	"alloc_swap_folio", "folio_prealloc", "vma_alloc_zeroed_movable_folio",
+	"alloc_swap_folio", "vma_alloc_zeroed_movable_folio",
 	"alloc_zeroed_user_highpage_movable", "do_pte_missing",
 };
 static const char * const other_callers[] = {
 	"copy_page_range", "copy_pte_range", "page_copy_prealloc", "mcopy_atomic",
 	"__mcopy_atomic", "mfill_atomic", "mfill_atomic_copy", "mfill_atomic_pte_copy",
-	"mcopy_atomic_pte", "mfill_atomic_pte", "anon_alloc_folio",
+	"mcopy_atomic_pte", "mfill_atomic_pte", "anon_alloc_folio", "folio_prealloc",
+	"__read_swap_cache_async", "__swap_cache_alloc", "swap_cache_alloc_folio",
+	"swapin_sync",
 };
 
 #define TS_MAX_RANGES	128
@@ -115,58 +119,92 @@ static void clear_page_for(struct page *page, gfp_t gfp)
 	}
 }
 
-/* A page that the kernel chooses by the rules of the area, not from the pool. */
-static struct page *page_by_policy(struct vm_area_struct *vma, bool sleep, int *err)
+/* Who waits for I/O that waits for him must not wait for migration. */
+static bool may_sleep(gfp_t gfp)
 {
-	int nid = numa_node_id();
-
-	/* A policy that wants a node wants it of us, too. */
-#ifdef CONFIG_NUMA
-	if (vma->vm_policy && !nodes_empty(vma->vm_policy->nodes))
-		nid = first_node(vma->vm_policy->nodes);
-	else if (current->mempolicy && !nodes_empty(current->mempolicy->nodes))
-		nid = first_node(current->mempolicy->nodes);
-#endif
-	return mmkit_ts_pool_get(nid, sleep, err);
+	gfp = current_gfp_context(gfp);
+	return gfpflags_allow_blocking(gfp) && (gfp & __GFP_IO) && (gfp & __GFP_FS);
 }
 
-static struct page *tagged_page(gfp_t gfp, struct vm_area_struct *vma, unsigned long addr,
-				unsigned long caller)
+static bool has_policy(const struct vm_area_struct *vma)
 {
-	bool fault = within(faults, nr_faults, caller);
-	bool sleep = (fault || within(others, nr_others, caller)) && gfpflags_allow_blocking(gfp);
-	struct page *page;
-	int err;
+#ifdef CONFIG_NUMA
+	return vma->vm_policy || current->mempolicy;
+#else
+	return false;
+#endif
+}
 
-	page = page_by_policy(vma, sleep, &err);
-	if (page) {
-		mmkit_page_event_retag(page_to_pfn(page), 0, caller);
-		clear_page_for(page, gfp);
-		return page;
-	}
-	/* Without memory the kernel knows what to do; without storage it would try for ever. */
-	if (fault && err != -ENOMEM && err != -EAGAIN && err != -EINTR &&
-	    vma->vm_mm == current->mm) {
-		mmkit_ts_count(TS_STAT_SIGBUS, 1);
-		mmkit_ksym(force_sig_fault)(SIGBUS, BUS_ADRERR, (void __user *)addr);
-	}
-	return NULL;
+static struct page *pool_page(gfp_t gfp, unsigned long caller, bool sleep, int *err)
+{
+	struct page *page = mmkit_ts_pool_get(numa_node_id(), sleep, err);
+
+	if (!page)
+		return NULL;
+	mmkit_page_event_retag(page_to_pfn(page), 0, caller);
+	clear_page_for(page, gfp);
+	return page;
+}
+
+/* Without memory the kernel knows what to do; without storage it would try for ever. */
+static void no_storage(const struct vm_area_struct *vma, unsigned long addr, int err)
+{
+	if (err == -ENOMEM || err == -EAGAIN || err == -EINTR || vma->vm_mm != current->mm ||
+	    current->flags & PF_KTHREAD)
+		return;
+	mmkit_ts_count(TS_STAT_SIGBUS, 1);
+	mmkit_ksym(force_sig_fault)(SIGBUS, BUS_ADRERR, (void __user *)addr);
+}
+
+/* A policy wants certain nodes: the kernel chooses, and what lies in storage is no choice. */
+static struct folio *policy_folio MMKIT_VMA_ALLOC_ARGS
+{
+	struct folio *folio, *bad[TS_OTHER_PAGES];
+	gfp_t plain = gfp & ~(__GFP_ZERO | __GFP_ZEROTAGS | __GFP_MOVABLE);
+	unsigned int nr = 0;
+
+	do {
+		folio = mmkit_vma_alloc_pass(mmkit_original(vma_alloc), plain);
+		if (!folio || !mmkit_ts_reserve(folio_pfn(folio), 1, may_sleep(gfp)))
+			break;
+		bad[nr++] = folio;
+		folio = NULL;
+	} while (nr < TS_OTHER_PAGES);
+	while (nr)
+		folio_put(bad[--nr]);
+	if (folio)
+		clear_page_for(folio_page(folio, 0), gfp);
+	return folio;
 }
 
 static noinline struct folio *mmkit_redirect_fn_vma_alloc MMKIT_VMA_ALLOC_ARGS
 {
 	unsigned long caller = (unsigned long)__builtin_return_address(0);
 	struct folio *folio = NULL;
+	bool fault, known;
 	struct page *page;
+	int err;
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_VMA_ALLOC]);
 	if (likely(!tagged_area(vma))) {
 		folio = mmkit_vma_alloc_pass(mmkit_original(vma_alloc), gfp);
-	} else if (!order) {
-		page = tagged_page(gfp, vma, addr, caller);
-		folio = page ? page_folio(page) : NULL;
+		goto out;
 	}
 	/* No larger folio for a tagged area: the caller falls back to pages. */
+	if (order)
+		goto out;
+	fault = within(faults, nr_faults, caller);
+	known = fault || within(others, nr_others, caller);
+	if (known && has_policy(vma)) {
+		folio = mmkit_vma_alloc_pass(policy_folio, gfp);
+		goto out;
+	}
+	page = pool_page(gfp, caller, known && may_sleep(gfp), &err);
+	if (page)
+		folio = page_folio(page);
+	else if (fault)
+		no_storage(vma, addr, err);
+out:
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_VMA_ALLOC]);
 	return folio;
 }
@@ -216,47 +254,65 @@ static int reserve_folio(struct page *page)
 	return mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), true);
 }
 
-static struct page *mapped_page(struct vm_area_struct *vma, unsigned long addr)
+/* One page of an area, held; NULL where there is none, or an error. */
+static struct page *mapped_page(struct vm_area_struct *vma, unsigned long addr, bool write)
 {
 	struct page *page = NULL;
 	long got;
 
-	/* What is swapped out comes back first, where holes are not filled by that. */
-	if (vma_is_anonymous(vma))
+	got = mmkit_get_mapped_page(vma->vm_mm, addr, &page);
+	/* What is swapped out comes back; in an area of a file that fills holes, too. */
+	if (got != 1 && vma->anon_vma)
 		got = mmkit_get_page_from_swap(vma->vm_mm, addr, &page);
-	else
-		got = mmkit_get_mapped_page(vma->vm_mm, addr, &page);
-	return got == 1 ? page : NULL;
+	if (got == 1 && write) {
+		put_page(page);
+		got = mmkit_get_page_to_write(vma->vm_mm, addr, &page);
+	}
+	if (got == 1)
+		return page;
+	return got == -EFAULT || !got ? NULL : ERR_PTR(got);
+}
+
+/* Nothing was written to a huge page of an area of no file, so all of them share one. */
+static bool huge_zero(struct vm_area_struct *vma, struct page *page)
+{
+	return vma_is_anonymous(vma) && PageCompound(page) && !PageAnon(page) &&
+	       !is_vm_hugetlb_page(vma);
 }
 
 /* The page at @addr, held and with room for its tags; none when there is none. */
 static int prepare_page(struct vm_area_struct *vma, unsigned long addr, struct held **held,
 			unsigned long *step)
 {
+	bool write = false;
 	struct page *page;
+	unsigned long pfn;
 	int err, tries;
 
-	*step = PAGE_SIZE;
+	/* What lies beside it in the area need not lie beside it in the folio. */
+	*step = is_vm_hugetlb_page(vma) ? huge_page_size(hstate_vma(vma)) : PAGE_SIZE;
 	for (tries = 0; ; tries++) {
-		page = mapped_page(vma, addr);
-		if (!page)
-			return 0;
+		page = mapped_page(vma, addr, write);
+		if (IS_ERR_OR_NULL(page))
+			return PTR_ERR_OR_ZERO(page);
+		pfn = page_to_pfn(page);
 		/* The zero page has its room for ever, and carries no mark. */
-		if (is_zero_pfn(page_to_pfn(page))) {
+		if (is_zero_pfn(pfn)) {
 			put_page(page);
 			return 0;
 		}
-		if (PageCompound(page))
-			*step = PAGE_SIZE * (folio_nr_pages(page_folio(page)) -
-					     folio_page_idx(page_folio(page), page));
-		if (!mmkit_ts_is_storage(page_to_pfn(page)))
+		/* The huge one has no room: the area gets a page of its own. */
+		write = huge_zero(vma, page);
+		if (!write && !mmkit_ts_is_storage(pfn))
 			break;
 		/* It has to leave the storage, and can while we do not hold it. */
 		put_page(page);
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		err = mmkit_ts_evacuate(page_to_pfn(page));
-		if (err && (err != -EBUSY || tries == 8))
+		err = write ? 0 : mmkit_ts_evacuate(pfn);
+		if (tries == TS_OTHER_PAGES)
+			err = err ?: -EBUSY;
+		if (err && (err != -EBUSY || tries == TS_OTHER_PAGES))
 			return err;
 	}
 	err = reserve_folio(page);
@@ -284,13 +340,19 @@ static int prepare_range(struct vm_area_struct *vma, unsigned long start, unsign
 	return 0;
 }
 
+/* Pages that cannot be accessed are not tagged yet, whatever the area says. */
+static bool untagged_pages(const struct vm_area_struct *vma)
+{
+	return !tagged_area(vma) || !(vma->vm_flags & (VM_READ | VM_WRITE));
+}
+
 static noinline int mmkit_redirect_fn_mprotect MMKIT_MPROTECT_ARGS
 {
 	struct held *held = NULL;
 	int err = 0;
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_MPROTECT]);
-	if (unlikely(newflags & VM_MTE && !tagged_area(vma))) {
+	if (unlikely(newflags & VM_MTE) && untagged_pages(vma)) {
 		/* No fault adds a page behind us. */
 		mmkit_vma_start_write(vma);
 		err = prepare_range(vma, start, end, &held);
@@ -319,14 +381,17 @@ static vm_fault_t shmem_prepare(struct vm_fault *vmf, vm_fault_t ret)
 {
 	struct folio *folio = page_folio(vmf->page);
 	unsigned long pfn = page_to_pfn(vmf->page);
-	int err;
+	int err, tries = 0;
 
 	if (folio_reserved(folio))
 		return ret;
 	folio_unlock(folio);
 	if (mmkit_ts_is_storage(pfn)) {
 		folio_put(folio);
-		err = mmkit_ts_evacuate(pfn);
+		/* Somebody may look at it for a moment. */
+		do
+			err = mmkit_ts_evacuate(pfn);
+		while (err == -EBUSY && tries++ < TS_OTHER_PAGES);
 	} else {
 		err = reserve_folio(vmf->page);
 		folio_put(folio);
@@ -344,7 +409,8 @@ static noinline vm_fault_t mmkit_redirect_fn_shmem(struct vm_fault *vmf)
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_SHMEM]);
 	ret = mmkit_original(shmem)(vmf);
-	if (unlikely(tagged_area(vmf->vma)) && ret & VM_FAULT_LOCKED && !vmf->cow_page)
+	/* Whoever returns without a locked page may have let go of the area. */
+	if (ret & VM_FAULT_LOCKED && unlikely(tagged_area(vmf->vma)) && !vmf->cow_page)
 		ret = shmem_prepare(vmf, ret);
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_SHMEM]);
 	return ret;
@@ -465,17 +531,28 @@ unsigned long mmkit_ts_zero_pages(void)
 	return zero_pages;
 }
 
-/* Who reads memory that was never written reads the tags of the zero page. */
+/*
+ * Who reads memory that was never written reads the tags of the zero page. The kernel
+ * cleared them when it came up; what was lent since then holds something else. Its own
+ * mapping of that page can be read-only.
+ */
 static int reserve_zero_page(void)
 {
-	unsigned long pfn = page_to_pfn(ZERO_PAGE(0));
-	int err = mmkit_ts_reserve(pfn, 1, true);
+	struct page *page = ZERO_PAGE(0);
+	int err = mmkit_ts_reserve(page_to_pfn(page), 1, true);
+	void *addr;
 
-	if (err)
+	if (err) {
 		pr_err("no storage for the tags of the zero page (%d)\n", err);
-	else
-		zero_pages = mmkit_ts_region_of(pfn) ? 1 : 0;
-	return err;
+		return err;
+	}
+	addr = vmap(&page, 1, VM_MAP, pgprot_tagged(PAGE_KERNEL));
+	if (!addr)
+		return -ENOMEM;
+	mmkit_ksym(mte_clear_page_tags)(addr);
+	vunmap(addr);
+	zero_pages = mmkit_ts_region_of(page_to_pfn(page)) ? 1 : 0;
+	return 0;
 }
 
 int mmkit_ts_hooks_init(bool simulate)

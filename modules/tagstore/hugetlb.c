@@ -8,8 +8,9 @@
  *				that the page allocator sees
  *	hugetlbfs_migrate_folio	a tagged folio moves: only where there is room
  *
- * The first two run under the mutex of hugetlb faults, which nobody wants who
- * migrates pages out of storage.
+ * What is in the page cache is looked at before the mutex of hugetlb faults is taken.
+ * So that nobody adds an unreserved folio in between, every folio for a shared mapping
+ * gets room once one of them was mapped with tags.
  */
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
@@ -30,6 +31,8 @@ MMKIT_REDIRECT_DECLARE(huge_migrate, int, hugetlbfs_migrate_folio,
 		       (struct address_space *mapping, struct folio *dst, struct folio *src,
 			enum migrate_mode mode));
 
+static bool shared_tagged;
+
 static int reserve_huge(struct folio *folio, bool sleep)
 {
 	return mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), sleep);
@@ -43,7 +46,9 @@ static noinline struct folio *mmkit_redirect_fn_huge_alloc(struct vm_area_struct
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_HUGE_ALLOC]);
 	folio = mmkit_original(huge_alloc)(vma, addr, cow_from_owner);
-	if (unlikely(vma->vm_flags & VM_MTE) && !IS_ERR(folio) && reserve_huge(folio, true)) {
+	if ((unlikely(vma->vm_flags & VM_MTE) ||
+	     unlikely(READ_ONCE(shared_tagged) && vma->vm_flags & VM_SHARED)) &&
+	    !IS_ERR(folio) && reserve_huge(folio, true)) {
 		mmkit_ksym(restore_reserve_on_error)(hstate_vma(vma), vma, addr, folio);
 		folio_put(folio);
 		/* Not -ENOMEM, after which the fault would be tried for ever. */
@@ -61,6 +66,8 @@ static int prepare_cached(struct vm_area_struct *vma, unsigned long address)
 	pgoff_t index;
 	int err;
 
+	if (vma->vm_flags & VM_SHARED)
+		WRITE_ONCE(shared_tagged, true);
 	index = vma->vm_pgoff + ((address & huge_page_mask(h)) - vma->vm_start) / PAGE_SIZE;
 	folio = filemap_get_folio(vma->vm_file->f_mapping, index);
 	if (IS_ERR(folio))

@@ -40,24 +40,27 @@ static bool used;
 
 void mmkit_ts_used(void)
 {
+	/* What the caller has done to a page or the pool comes before this look. */
+	smp_mb();
 	if (!READ_ONCE(used) && !xchg(&used, true))
 		__module_get(THIS_MODULE);
 }
 
-/* Pages that the module itself has reserved. */
-static unsigned long own_pages(void)
+/* Pages that somebody else than the module needs. Its own are counted first: they only go. */
+static bool in_use(void)
 {
-	return mmkit_ts_pool_count() + mmkit_ts_zero_pages();
+	unsigned long own = mmkit_ts_pool_count() + mmkit_ts_zero_pages();
+
+	smp_rmb();
+	return mmkit_ts_counted_pages() > own;
 }
 
 void mmkit_ts_perhaps_unused(void)
 {
-	if (!READ_ONCE(used) || mmkit_ts_counted_pages() > own_pages())
+	if (!READ_ONCE(used) || in_use() || !xchg(&used, false))
 		return;
-	WRITE_ONCE(used, false);
-	/* Pairs with xchg() in mmkit_ts_used(), which comes before a page is counted. */
-	smp_mb();
-	if (mmkit_ts_counted_pages() > own_pages() && !xchg(&used, true))
+	/* Whoever came meanwhile has a reference of his own, or has seen ours and needs it. */
+	if (in_use() && !xchg(&used, true))
 		return;
 	module_put(THIS_MODULE);
 }
@@ -92,21 +95,32 @@ static int check_parameters(void)
 	return mmkit_ts_cpu_check(mmkit_ts_simulate);
 }
 
-static void storage_leave(void)
+static bool keep_storage(void)
 {
-	unsigned long lost = 0;
+	return !give_back && !mmkit_ts_simulate;
+}
 
-	if (give_back || mmkit_ts_simulate)
-		mmkit_ts_lend_all();
-	else
-		lost = mmkit_ts_keep_all();
+/* With the hooks still there: nobody tags a page whose storage is lent. */
+static void storage_take(void)
+{
+	unsigned long lost = keep_storage() ? mmkit_ts_take_all() : 0;
+
 	if (lost)
 		pr_warn("%lu bytes of tag storage stay lent: nothing may use PROT_MTE until the module is loaded again\n",
 			lost * PAGE_SIZE);
 }
 
+static void storage_leave(bool keep)
+{
+	if (keep)
+		mmkit_ts_leave_kept();
+	else
+		mmkit_ts_lend_all();
+}
+
 static int __init tagstore_init(void)
 {
+	bool kept;
 	int err;
 
 	err = check_parameters();
@@ -115,6 +129,7 @@ static int __init tagstore_init(void)
 	err = mmkit_ts_regions_init(regions);
 	if (err)
 		return err;
+	kept = mmkit_ts_find_kept();
 	err = mmkit_ts_pool_init();
 	if (err)
 		goto err_regions;
@@ -124,7 +139,6 @@ static int __init tagstore_init(void)
 	err = mmkit_component_register(&mmkit_ts_component);
 	if (err)
 		goto err_settle;
-	mmkit_ts_find_kept();
 	err = mmkit_ts_events_init();
 	if (err)
 		goto err_component;
@@ -134,6 +148,9 @@ static int __init tagstore_init(void)
 	err = mmkit_ts_adopt(mmkit_ts_simulate);
 	if (err)
 		goto err_hooks;
+	if (kept)
+		mmkit_ts_kept_idle();
+	mmkit_ts_perhaps_unused();
 	/* Nothing fails after this: an open file would outlive the module. */
 	mmkit_ts_report_files();
 	return 0;
@@ -149,7 +166,7 @@ err_settle:
 err_pool:
 	mmkit_ts_pool_exit();
 err_regions:
-	mmkit_ts_lend_all();
+	storage_leave(kept);
 	mmkit_ts_regions_exit();
 	return err;
 }
@@ -158,12 +175,13 @@ module_init(tagstore_init);
 /* Nothing is tagged: while something is, the module has a reference to itself. */
 static void __exit tagstore_exit(void)
 {
+	storage_take();
 	mmkit_ts_hooks_exit();
 	mmkit_ts_events_exit();
 	mmkit_component_unregister(&mmkit_ts_component);
 	mmkit_ts_settle_exit();
 	mmkit_ts_pool_exit();
-	storage_leave();
+	storage_leave(keep_storage());
 	mmkit_ts_regions_exit();
 }
 module_exit(tagstore_exit);

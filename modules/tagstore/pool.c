@@ -13,17 +13,16 @@
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "tagstore.h"
-
-/* Pages to try before a request fails for storage that cannot be emptied. */
-#define TS_OTHER_PAGES	8
 
 struct ts_pool {
 	spinlock_t lock;
 	struct list_head pages;
 	unsigned long nr;
 	struct mutex refill;
+	bool wanted;
 };
 
 unsigned int mmkit_ts_pool_pages = 1U << (PMD_SHIFT - PAGE_SHIFT);
@@ -40,29 +39,24 @@ static bool outside(struct page *page, unsigned int order)
 	return !mmkit_ts_is_storage(pfn) && !mmkit_ts_is_storage(pfn + (1UL << order) - 1);
 }
 
+/*
+ * Not as movable memory: what waits in a pool lies on no list, so it could not leave an
+ * area of the contiguous allocator, or memory that goes offline. Only where there is no
+ * other memory it is asked for as movable, and what lies in storage is put aside.
+ */
 struct page *mmkit_ts_alloc_outside(int nid, gfp_t gfp, unsigned int order)
 {
 	struct page *page, *inside[TS_OTHER_PAGES];
-	unsigned int nr = 0, flags;
+	unsigned int nr = 0;
 
-	for (;;) {
-		page = alloc_pages_node(nid, gfp, order);
-		if (!page || outside(page, order))
+	page = alloc_pages_node(nid, gfp, order);
+	while (!page || !outside(page, order)) {
+		if (page)
+			inside[nr++] = page;
+		page = nr < TS_OTHER_PAGES ?
+		       alloc_pages_node(nid, gfp | __GFP_MOVABLE, order) : NULL;
+		if (!page)
 			break;
-		inside[nr++] = page;
-		page = NULL;
-		if (nr == TS_OTHER_PAGES)
-			break;
-	}
-	/* As for pages that will be pinned: not from what is lent to movable memory only. */
-	if (!page) {
-		flags = memalloc_pin_save();
-		page = alloc_pages_node(nid, gfp & ~__GFP_MOVABLE, order);
-		memalloc_pin_restore(flags);
-		if (page && !outside(page, order)) {
-			__free_pages(page, order);
-			page = NULL;
-		}
 	}
 	while (nr)
 		__free_pages(inside[--nr], order);
@@ -102,7 +96,7 @@ static void pool_add(struct ts_pool *pool, struct page *page, unsigned int order
 /* A chunk that can be reserved. Those that cannot are kept until another was found. */
 static int pool_add_chunk(struct ts_pool *pool, int nid, unsigned int order)
 {
-	gfp_t gfp = GFP_HIGHUSER_MOVABLE | __GFP_NOWARN | (order ? __GFP_NORETRY : 0);
+	gfp_t gfp = GFP_HIGHUSER | __GFP_NOWARN | (order ? __GFP_NORETRY : 0);
 	struct page *page, *bad[TS_OTHER_PAGES];
 	unsigned int nr = 0;
 	int err;
@@ -126,13 +120,14 @@ static int pool_add_chunk(struct ts_pool *pool, int nid, unsigned int order)
 
 static int pool_refill(struct ts_pool *pool, int nid)
 {
-	int order, err = 0;
+	int order, err = -ENOMEM;
 
 	if (mutex_lock_killable(&pool->refill))
 		return -EINTR;
 	/* Somebody else may have filled it meanwhile. */
-	for (order = PMD_SHIFT - PAGE_SHIFT; order >= 0 && !READ_ONCE(pool->nr); order -= 3) {
-		if (1U << order > max(mmkit_ts_pool_pages, 1U))
+	for (order = PMD_SHIFT - PAGE_SHIFT; order >= 0 && !READ_ONCE(pool->nr);
+	     order = order ? max(order - 3, 0) : -1) {
+		if (order && 1U << order > mmkit_ts_pool_pages)
 			continue;
 		err = pool_add_chunk(pool, nid, order);
 		if (err == -EINTR)
@@ -140,6 +135,25 @@ static int pool_refill(struct ts_pool *pool, int nid)
 	}
 	mutex_unlock(&pool->refill);
 	return READ_ONCE(pool->nr) ? 0 : err;
+}
+
+/* For those who found a pool empty and could not wait. */
+static void refill_fn(struct work_struct *work)
+{
+	int nid;
+
+	for_each_online_node(nid) {
+		if (xchg(&pools[nid].wanted, false))
+			pool_refill(&pools[nid], nid);
+	}
+}
+static DECLARE_WORK(refill_work, refill_fn);
+
+static int pool_ask(struct ts_pool *pool)
+{
+	WRITE_ONCE(pool->wanted, true);
+	mmkit_ts_queue(&refill_work);
+	return -EAGAIN;
 }
 
 struct page *mmkit_ts_pool_get(int nid, bool sleep, int *err)
@@ -150,7 +164,7 @@ struct page *mmkit_ts_pool_get(int nid, bool sleep, int *err)
 	*err = 0;
 	while (!(page = pool_pop(pool))) {
 		mmkit_ts_count(TS_STAT_POOL_EMPTY, 1);
-		*err = sleep ? pool_refill(pool, nid) : -EAGAIN;
+		*err = sleep ? pool_refill(pool, nid) : pool_ask(pool);
 		if (*err)
 			return NULL;
 	}
@@ -231,6 +245,7 @@ err_pools:
 
 void mmkit_ts_pool_exit(void)
 {
+	cancel_work_sync(&refill_work);
 	mmkit_shrinker_free(shrinker);
 	mmkit_ts_pool_drain(ULONG_MAX);
 	kfree(pools);

@@ -39,10 +39,11 @@ static void add_region(struct sums *sums, const struct ts_region *region)
 	unsigned long block;
 
 	sums->storage += b->nr_storage;
-	sums->taken += READ_ONCE(region->taken);
 	for (block = 0; block < ts_nr_blocks(b); block++) {
 		u32 users = READ_ONCE(b->users[block]);
 
+		if (users)
+			sums->taken += b->block_pages;
 		if (users == 1)
 			sums->idle += b->block_pages;
 		if (users)

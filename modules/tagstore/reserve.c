@@ -243,7 +243,7 @@ int mmkit_ts_evacuate(unsigned long pfn)
 {
 	struct ts_region *region = NULL;
 	unsigned int i, flags;
-	int err;
+	int err = 0;
 
 	for (i = 0; i < mmkit_ts_nr_regions; i++) {
 		if (ts_is_storage(&mmkit_ts_regions[i].blocks, pfn))
@@ -253,11 +253,14 @@ int mmkit_ts_evacuate(unsigned long pfn)
 		return 0;
 	if (mutex_lock_killable(&region->lock))
 		return -EINTR;
-	flags = memalloc_pin_save();
-	err = mmkit_contig_take(pfn, pfn + 1, region->cma);
-	memalloc_pin_restore(flags);
-	if (!err)
-		free_contig_range(pfn, 1);
+	/* When the block has been taken meanwhile nobody's data is in it any more. */
+	if (!READ_ONCE(region->blocks.users[ts_storage_block(&region->blocks, pfn)])) {
+		flags = memalloc_pin_save();
+		err = mmkit_contig_take(pfn, pfn + 1, region->cma);
+		memalloc_pin_restore(flags);
+		if (!err)
+			free_contig_range(pfn, 1);
+	}
 	mutex_unlock(&region->lock);
 	mmkit_ts_count(TS_STAT_EVACUATIONS, 1);
 	return err;

@@ -19,7 +19,8 @@ unsigned int mmkit_ts_linger_ms = 1000;
 
 static struct workqueue_struct *wq;
 static bool kicked;
-static bool closing;
+static bool closing;	/* no new round */
+static bool keeping;	/* nothing is lent any more */
 
 static void settle_work_fn(struct work_struct *work);
 static DECLARE_DELAYED_WORK(settle_work, settle_work_fn);
@@ -70,7 +71,7 @@ static void lend_idle(struct ts_region *region)
 	struct ts_blocks *b = &region->blocks;
 	unsigned long nr_blocks = ts_nr_blocks(b), block, run = 0;
 
-	if (mmkit_fuse_blown(&mmkit_ts_component))
+	if (mmkit_fuse_blown(&mmkit_ts_component) || READ_ONCE(keeping))
 		return;
 	mutex_lock(&region->lock);
 	for_each_set_bit(block, region->idle, nr_blocks) {
@@ -105,6 +106,7 @@ static int take_late(struct ts_region *region, unsigned long block)
 	mutex_unlock(&region->lock);
 	if (err)
 		return err;
+	mmkit_ts_used();
 	for (; pfn < end; pfn++)
 		ts_page_catch_up(b, pfn);
 	if (ts_block_drop(b, block))
@@ -127,8 +129,10 @@ static void settle_block(struct ts_region *region, unsigned long block)
 	if (!late)
 		return;
 	/* Tags without room: make some, for what is still so. */
-	if (take_late(region, block))
+	if (take_late(region, block)) {
 		mmkit_ts_count(TS_STAT_LATE_LOST, 1);
+		mmkit_ts_freed_in(region, block);
+	}
 }
 
 static void settle_pending(struct ts_region *region)
@@ -157,29 +161,42 @@ static void settle_work_fn(struct work_struct *work)
 	mmkit_ts_perhaps_unused();
 }
 
-/* Under the lock of the region. Returns pages that stay lent. */
-static unsigned long take_region(struct ts_region *region)
+/* What is lent of [@block, @end): as a whole, or else block by block. Returns pages not had. */
+static unsigned long take_blocks(struct ts_region *region, unsigned long block, unsigned long end)
 {
 	struct ts_blocks *b = &region->blocks;
-	unsigned long block, lost = 0;
+	unsigned long run, lost = 0;
 
-	for (block = 0; block < ts_nr_blocks(b); block++) {
-		if (!READ_ONCE(b->users[block]) && mmkit_ts_take(region, block, 1))
+	mutex_lock(&region->lock);
+	for (; block < end; block += run ?: 1) {
+		for (run = 0; block + run < end && !READ_ONCE(b->users[block + run]); run++)
+			;
+		if (!run || !mmkit_ts_take(region, block, run))
+			continue;
+		if (run > 1 && mmkit_ts_take(region, block, 1))
 			lost += b->block_pages;
-		cond_resched();
+		else if (run == 1)
+			lost += b->block_pages;
+		run = 1;
 	}
+	mutex_unlock(&region->lock);
 	return lost;
 }
 
+/* A step at a time: whoever faults meanwhile wants the lock, too. */
 unsigned long mmkit_ts_take_all(void)
 {
-	unsigned long lost = 0;
+	unsigned long block, nr, step, lost = 0;
 	unsigned int i;
 
+	WRITE_ONCE(keeping, true);
 	for (i = 0; i < mmkit_ts_nr_regions; i++) {
-		mutex_lock(&mmkit_ts_regions[i].lock);
-		lost += take_region(&mmkit_ts_regions[i]);
-		mutex_unlock(&mmkit_ts_regions[i].lock);
+		nr = ts_nr_blocks(&mmkit_ts_regions[i].blocks);
+		step = max(pageblock_nr_pages / mmkit_ts_regions[i].blocks.block_pages, 1UL);
+		for (block = 0; block < nr; block += step) {
+			lost += take_blocks(&mmkit_ts_regions[i], block, min(block + step, nr));
+			cond_resched();
+		}
 	}
 	return lost;
 }
@@ -211,14 +228,12 @@ static void mark_kept(struct ts_region *region)
 	}
 }
 
-unsigned long mmkit_ts_keep_all(void)
+void mmkit_ts_leave_kept(void)
 {
-	unsigned long lost = mmkit_ts_take_all();
 	unsigned int i;
 
 	for (i = 0; i < mmkit_ts_nr_regions; i++)
 		mark_kept(&mmkit_ts_regions[i]);
-	return lost;
 }
 
 static bool page_kept(unsigned long pfn)
@@ -240,10 +255,14 @@ static bool block_kept(const struct ts_blocks *b, unsigned long block)
 	return true;
 }
 
-/* What the last unload kept is taken already, and can be lent when nobody needs it. */
-void mmkit_ts_find_kept(void)
+/*
+ * What the last unload kept is taken already. Tags of programs that run may be in it, so
+ * it is not idle before those have been found.
+ */
+bool mmkit_ts_find_kept(void)
 {
 	unsigned long block, j;
+	bool found = false;
 	unsigned int i;
 
 	for (i = 0; i < mmkit_ts_nr_regions; i++) {
@@ -257,7 +276,23 @@ void mmkit_ts_find_kept(void)
 				set_page_private(pfn_to_page(ts_block_storage(b, block) + j), 0);
 			ts_block_take(b, block);
 			region->taken += b->block_pages;
-			mmkit_ts_idle(region, block);
+			found = true;
+		}
+	}
+	return found;
+}
+
+void mmkit_ts_kept_idle(void)
+{
+	unsigned long block;
+	unsigned int i;
+
+	for (i = 0; i < mmkit_ts_nr_regions; i++) {
+		struct ts_region *region = &mmkit_ts_regions[i];
+
+		for (block = 0; block < ts_nr_blocks(&region->blocks); block++) {
+			if (READ_ONCE(region->blocks.users[block]) == 1)
+				mmkit_ts_idle(region, block);
 		}
 	}
 }
@@ -280,6 +315,12 @@ void mmkit_ts_lend_all(void)
 			cond_resched();
 		}
 	}
+}
+
+void mmkit_ts_queue(struct work_struct *work)
+{
+	if (!READ_ONCE(closing))
+		queue_work(wq, work);
 }
 
 int mmkit_ts_settle_init(void)

@@ -26,6 +26,9 @@
 
 #define TS_MAX_REGIONS	8
 
+/* What else to try before a request fails for storage that cannot be emptied. */
+#define TS_OTHER_PAGES	8
+
 /**
  * struct ts_region - storage that can be lent, and the memory that it serves
  * @blocks:  as numbers
@@ -114,21 +117,23 @@ void mmkit_ts_perhaps_unused(void);
 /* --- settle.c: what was freed, and storage that nobody needs ---------------------------- */
 
 extern unsigned int mmkit_ts_linger_ms;
+struct work_struct;
+/* On the queue of the module, while it is there. Any context. */
+void mmkit_ts_queue(struct work_struct *work);
 int mmkit_ts_settle_init(void);
 void mmkit_ts_settle_exit(void);
 /* Pages of a block were freed, or nobody holds it any more. Any context. */
 void mmkit_ts_freed_in(struct ts_region *region, unsigned long block);
 void mmkit_ts_idle(struct ts_region *region, unsigned long block);
-/* Takes all storage that is lent; returns pages that could not be had. */
+/* Takes all storage, and lends none any more; returns pages that could not be had. */
 unsigned long mmkit_ts_take_all(void);
 /* Settles all that is pending and lends all that is idle, now. Process context. */
 void mmkit_ts_settle_all(void);
-/*
- * When nothing counts any more: takes all storage, and leaves it so that the next load
- * finds it; returns pages that could not be had.
- */
-unsigned long mmkit_ts_keep_all(void);
-void mmkit_ts_find_kept(void);
+/* What is taken stays so when the module goes, and the next load finds it. */
+void mmkit_ts_leave_kept(void);
+bool mmkit_ts_find_kept(void);
+/* What was found and nobody needs can be lent. */
+void mmkit_ts_kept_idle(void);
 /* When nothing counts any more: lends whatever is taken. */
 void mmkit_ts_lend_all(void);
 
