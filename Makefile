@@ -14,6 +14,8 @@ modules := $(shell sed -n 's/^BUILT_MODULE_NAME\[[0-9]*\]="\(.*\)"$$/\1/p' dkms.
 version := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
 backwards := $(shell printf '%s\n' $(modules) | tac)
 ours := \( -name 'mmkit.ko*' -o -name 'mmkit_*.ko*' \)
+# Storage for tags is managed where the machine describes some.
+wanted = $(if $(shell grep -rls --include=compatible arm,mte-tag-storage /proc/device-tree/),$(modules),$(filter-out mmkit_tagstore,$(modules)))
 SUDO ?= $(if $(filter 0,$(shell id -u)),,sudo)
 
 # What modules that use mmkit are built against, a directory for each kernel that mmkit was built for.
@@ -73,7 +75,7 @@ uninstall:
 	done
 
 load:
-	@for m in $(modules); do \
+	@for m in $(wanted); do \
 		test -e $$m.ko || { echo "mmkit: $$m.ko is not built; run make first" >&2; exit 1; }; \
 		grep -q "^$$m " /proc/modules || $(SUDO) insmod ./$$m.ko || exit 1; \
 	done

@@ -70,6 +70,8 @@ kernel_image() { echo "$KROOT/vmlinuz"; }
 
 # The modules of the suite in load order; dkms.conf is the one list of them.
 suite_modules() { sed -n 's/^BUILT_MODULE_NAME\[[0-9]*\]="\(.*\)"$/\1/p' "$TOP/dkms.conf"; }
+# Those that are installed on an architecture, which may be fewer: its name is that of "uname -m".
+shipped_modules() { arch=$1 bash -c '. "$0" && printf "%s\n" "${BUILT_MODULE_NAME[@]}"' "$TOP/dkms.conf"; }
 suite_version() { sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' "$TOP/dkms.conf"; }
 
 #

@@ -61,4 +61,8 @@ static inline bool mmkit_ts_carries_tags(struct page *page)
 
 MMKIT_KSYM_DECLARE_TABLE(TS_KSYMS)
 
+/* Written in assembly: nobody but the compiler can compare these. */
+static_assert(__same_type(mte_clear_page_tags, mmkit_ksym_proto_mte_clear_page_tags));
+static_assert(__same_type(mte_zero_clear_page_tags, mmkit_ksym_proto_mte_zero_clear_page_tags));
+
 #endif /* TS_HOOKS_H */

@@ -190,5 +190,5 @@ void mmkit_ts_report_files(void)
 	if (IS_ERR_OR_NULL(dir))
 		return;
 	debugfs_create_file("blocks", 0400, dir, NULL, &blocks_fops);
-	debugfs_create_file("stats", 0444, dir, NULL, &stats_fops);
+	debugfs_create_file("stats", 0400, dir, NULL, &stats_fops);
 }

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What user space sees is what include/mmkit/ABI describes: no more, no less, and in that format.
 # vm: timeout=120
+# vm-arm64: mem=2112M dtb=tagstore
 . /mmkit/lib.sh
 . /mmkit/suite.sh
+. /mmkit/tagstore.sh
 
-suite=$(tr '\n' ' ' < /mmkit/ko/suite)
+suite=$(suite | tr '\n' ' ')
 
 # What the loaded modules of the suite show, "mode path" a line.
 shown() {
@@ -28,6 +30,9 @@ parameters_agree() {
 	done
 }
 
+has_tagstore() { suite | grep -qx mmkit_tagstore; }
+unload_tagstore() { [ ! -e /sys/module/mmkit_tagstore ] || unload mmkit_tagstore; }
+
 as_nobody() {
 	su -s /bin/sh nobody -c "$*"
 }
@@ -42,11 +47,14 @@ for module in $suite; do
 	check "$module: modinfo names its parameters" parameters_agree $module
 	check "$module: its version is that of the suite" \
 		[ "$(modinfo -F version /mmkit/ko/$module.ko)" = "$(cat $version)" ]
-	grep -q "^Module:[[:space:]]*$module\$" /mmkit/ABI || fail "$module is not in the reference"
 done
 check "the components are the directories" [ \
 	"$(cd /sys/kernel/mmkit && ls -d */ | tr -d / | sort)" = \
 	"$(awk 'NR > 1 { print $1 }' $mmkit_debugfs/components | sort)" ]
+
+for module in $(cat /mmkit/ko/suite); do
+	grep -q "^Module:[[:space:]]*$module\$" /mmkit/ABI || fail "$module is not in the reference"
+done
 
 # --- a comparison that finds nothing wrong must be able to: changes, and what it says to each ---
 while IFS='|' read -r change differences; do
@@ -107,7 +115,8 @@ check "stats stays, but for allocations" [ \
 	"$(prof_stat allocations)" -eq 0 -a "$(prof_stat unwinds)" -gt 0 ]
 check "the parameter says how the module was loaded" [ \
 	"$(cat /sys/module/mmkit_allocprof/parameters/enabled)" = Y ]
-# Newest kernels do not let ftrace be switched off.
+# Newest kernels do not let ftrace be switched off, and nor does who cannot do without.
+unload_tagstore
 switch=/proc/sys/kernel/ftrace_enabled
 echo 0 2>/dev/null > $switch
 if [ "$(cat $switch)" = 0 ]; then
@@ -128,6 +137,15 @@ load mmkit_allocprof wide=1 verify=1 max_sites=1048566 skip=shmem_fault
 load mmkit_unmapped prefill=2 max_cached_bytes=134217728 secret=0 secret_max_bytes=8192
 load mmkit_jit max_bytes=2097152 ksym=0 guarded=0
 load mmkit_test_jit what=keep
+if has_tagstore; then
+	region=0xc0000000:32M:0x40000000:8K
+	load mmkit_tagstore regions=$region pool_pages=8 linger_ms=0 give_back=1
+	check "parameters of mmkit_tagstore read as they were given" [ \
+		"$(cd /sys/module/mmkit_tagstore/parameters && cat regions simulate pool_pages linger_ms \
+			give_back | tr '\n' ' ')" = "$region N 8 0 Y " ]
+	# A page in the pool, and a block that is taken.
+	/mmkit/bin/mte_paths first_touch
+fi
 find / -xdev > /dev/null 2>&1
 check "parameters read as they were given" [ \
 	"$(cat /sys/module/mmkit/parameters/hide)" = no_such_symbol,nor_this_one -a \
@@ -153,4 +171,7 @@ echo 1 > /proc/sys/kernel/kptr_restrict
 check "kptr_restrict 1 shows them to root" [ "$(shown_addresses)" -gt 5 ]
 check "and those of text" [ "$(grep -c '^ffff[0-9a-f]* ' $mmkit_debugfs/jit/map)" = 3 ]
 echo $restrict > /proc/sys/kernel/kptr_restrict
+# No page is tagged any more, and it sees that when it looks.
+[ ! -e $tagstore ] || echo 1 > $tagstore/drain
+unload_tagstore
 unload mmkit_test_jit mmkit_jit mmkit_unmapped mmkit_allocprof mmkit

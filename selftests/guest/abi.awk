@@ -68,16 +68,28 @@ function check_entry(what,    i, need)
 		differ(what " has no Default:")
 }
 
-function check_key(what, file, line,    key, value)
+# The described key that a key is: <...> in a name stands for a number.
+function described_key(what, key,    k, pattern)
+{
+	for (k = 1; k <= keys[what]; k++) {
+		pattern = key_name[what, k]
+		if (gsub(/<[^>]*>/, "[0-9]+", pattern) && key ~ whole(pattern))
+			return key_name[what, k]
+	}
+	return key
+}
+
+function check_key(what, file, line,    key, value, name)
 {
 	key = value = line
 	sub(/ .*/, "", key)
 	sub(/^[^ ]* /, "", value)
 	met[key]++
-	if (!((what, key) in key_ere))
+	name = described_key(what, key)
+	if (!((what, name) in key_ere))
 		differ(file ": key " key " is not described")
-	else if (value !~ whole(key_ere[what, key]))
-		differ(file ": key " key " is \"" value "\", described as " key_ere[what, key])
+	else if (value !~ whole(key_ere[what, name]))
+		differ(file ": key " key " is \"" value "\", described as " key_ere[what, name])
 	if (met[key] == 2)
 		differ(file ": key " key " is there twice")
 }
