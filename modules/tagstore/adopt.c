@@ -56,7 +56,8 @@ int mmkit_ts_adopt(bool simulate)
 	for (i = 0; i < mmkit_ts_nr_regions && !err; i++) {
 		const struct ts_blocks *b = &mmkit_ts_regions[i].blocks;
 
-		err = adopt_range(b->storage, b->nr_storage) ?: adopt_range(b->tagged, b->nr_tagged);
+		err = adopt_range(b->storage, b->nr_storage) ?:
+		      adopt_range(b->tagged, b->nr_tagged);
 	}
 	return err;
 }

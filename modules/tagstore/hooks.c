@@ -417,7 +417,7 @@ static noinline vm_fault_t mmkit_redirect_fn_shmem(struct vm_fault *vmf)
 }
 
 static noinline vm_fault_t mmkit_redirect_fn_map_pages(struct vm_fault *vmf, pgoff_t start,
-							pgoff_t end)
+						       pgoff_t end)
 {
 	vm_fault_t ret = 0;
 

@@ -39,8 +39,8 @@ static int reserve_huge(struct folio *folio, bool sleep)
 }
 
 static noinline struct folio *mmkit_redirect_fn_huge_alloc(struct vm_area_struct *vma,
-							    unsigned long addr,
-							    bool cow_from_owner)
+							   unsigned long addr,
+							   bool cow_from_owner)
 {
 	struct folio *folio;
 
@@ -78,9 +78,9 @@ static int prepare_cached(struct vm_area_struct *vma, unsigned long address)
 }
 
 static noinline vm_fault_t mmkit_redirect_fn_huge_fault(struct mm_struct *mm,
-							 struct vm_area_struct *vma,
-							 unsigned long address,
-							 unsigned int flags)
+							struct vm_area_struct *vma,
+							unsigned long address,
+							unsigned int flags)
 {
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 
@@ -100,8 +100,8 @@ static noinline void mmkit_redirect_fn_huge_free(struct folio *folio)
 }
 
 static noinline int mmkit_redirect_fn_huge_migrate(struct address_space *mapping,
-						    struct folio *dst, struct folio *src,
-						    enum migrate_mode mode)
+						   struct folio *dst, struct folio *src,
+						   enum migrate_mode mode)
 {
 	int err = -EBUSY;
 

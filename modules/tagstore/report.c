@@ -133,7 +133,8 @@ static void show_blocks(struct seq_file *m, const struct ts_blocks *b)
 			pages += users - 1;
 		}
 		if (run)
-			seq_printf(m, "  blocks %lu-%lu pages %lu\n", block, block + run - 1, pages);
+			seq_printf(m, "  blocks %lu-%lu pages %lu\n", block, block + run - 1,
+				   pages);
 		cond_resched();
 	}
 }
