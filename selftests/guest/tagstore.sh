@@ -91,3 +91,39 @@ each_path()
 		grep -q ^skip /tmp/path || $1 $path
 	done
 }
+
+# The storage of a machine with memory that the kernel keeps movable and no tags: 12 MiB, from 32 MiB
+# on, because its last pages belong to the kernel.
+_movable_storage()
+{
+	awk -v page="$(page_bytes)" '$1 == "Node" { movable = $4 == "Movable" }
+		movable && $1 == "start_pfn:" { printf "%.0f\n", ($2 * page + 32 * 1048576); exit }' /proc/zoneinfo
+}
+
+_simulated_region()
+{
+	if [ "$(uname -m)" = aarch64 ]; then
+		sim_storage=$storage_start sim_bytes=$((60 << 20)) sim_tagged=$ram_start sim_cma=1
+	else
+		sim_storage=$(printf %#x "$(_movable_storage)")
+		sim_bytes=$((12 << 20)) sim_tagged=0x1000000 sim_cma=0
+	fi
+}
+
+# load_simulated BLOCK_PAGES [P=V...]: the manager without hooks, for storage of this machine
+load_simulated()
+{
+	local block=$1
+	shift
+	_simulated_region
+	load mmkit_tagstore simulate=1 \
+		regions=$sim_storage:$sim_bytes:$sim_tagged:$((block * $(page_bytes))) "$@"
+}
+
+# load_test_tagstore BLOCK_PAGES: the test module, for the same storage
+load_test_tagstore()
+{
+	_simulated_region
+	load mmkit_test_tagstore storage=$sim_storage storage_bytes=$sim_bytes tagged=$sim_tagged \
+		cma=$sim_cma block_pages=$1
+}
