@@ -440,13 +440,16 @@ static int run_hold(char *args)
 	return 0;
 }
 
-static unsigned long pinned, nr_pinned;
+#define MAX_PINS	4
+static struct { unsigned long pfn, nr; } pins[MAX_PINS];
+static unsigned int nr_pins;
 
 static int run_unpin(char *args)
 {
-	if (nr_pinned)
-		free_contig_range(pinned, nr_pinned);
-	nr_pinned = 0;
+	while (nr_pins) {
+		nr_pins--;
+		free_contig_range(pins[nr_pins].pfn, pins[nr_pins].nr);
+	}
 	return 0;
 }
 
@@ -455,18 +458,20 @@ static int run_pin(char *args)
 	unsigned long first, nr;
 	int err = -EBUSY, tries;
 
-	if (nr_pinned || sscanf(args, "%lu %lu", &first, &nr) != 2 ||
+	if (nr_pins == MAX_PINS || sscanf(args, "%lu %lu", &first, &nr) != 2 || !nr ||
 	    first + nr > PHYS_PFN(storage_bytes))
 		return -EINVAL;
-	pinned = PHYS_PFN(storage) + first;
+	first += PHYS_PFN(storage);
 	for (tries = 0; tries < 50 && err == -EBUSY; tries++) {
-		err = mmkit_contig_take(pinned, pinned + nr, cma);
+		err = mmkit_contig_take(first, first + nr, cma);
 		if (err)
 			msleep(20);
 	}
-	if (!err)
-		nr_pinned = nr;
-	return err;
+	if (err)
+		return err;
+	pins[nr_pins].pfn = first;
+	pins[nr_pins++].nr = nr;
+	return 0;
 }
 
 static struct page *which(const char *args, unsigned int *order)

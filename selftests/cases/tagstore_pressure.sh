@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Memory is full of tagged pages: the program that took it is killed, and that is all. Storage that
+# cannot be had: who needs it gets other memory, and in the end SIGBUS, but does not fault for ever.
+# vm: arch=arm64 mem=2112M dtb=tagstore smp=2 timeout=300
+. /mmkit/lib.sh
+. /mmkit/suite.sh
+. /mmkit/tagstore.sh
+
+test=/sys/module/mmkit_test_tagstore/parameters/run
+stat() { awk -v key="$1" '$1 == key { print $2 }' $mmkit_debugfs/tagstore/stats; }
+
+walk_on() {
+	while [ ! -e /tmp/enough ]; do
+		cat $tagwatch/walk | grep -E '^(violations|tagged_pages|tagged_storage_pages)' >> /tmp/walks
+		usleep 300000
+	done
+}
+
+load_tagstore || exit 1
+watch_tags || exit 1
+check "before: nothing is tagged, nothing is kept" at_rest
+lent=$(tagstore lent_bytes)
+
+walk_on &
+walker=$!
+sh -c 'echo 1000 > /proc/self/oom_score_adj; exec /mmkit/bin/mte_paths hold 4096' > /tmp/held 2>&1 &
+holder=$!
+wait $holder
+status=$?
+> /tmp/enough
+wait $walker
+expect_dmesg 'Out of memory: Killed process [0-9]* \(mte_paths\)'
+check "out of memory the program is killed, and not by SIGBUS" [ $status = 137 ]
+check "no tag without room ($(watched checked) writes)" \
+	[ "$(watched violations)" = 0 -a "$(watched checked)" -gt 300000 ] || violations
+check "$(grep -c ^violations /tmp/walks) walks see no violation" \
+	awk '$1 == "violations" { n++; bad += $2 } END { exit bad || !n }' /tmp/walks
+check "and no tagged page in storage, of $(awk '$1 == "tagged_pages" && $2 > n { n = $2 } END { print n }' \
+	/tmp/walks) at most" awk '$1 == "tagged_storage_pages" { bad += $2 }
+		$1 == "tagged_pages" && $2 > n { n = $2 } END { exit bad || n < 200000 }' /tmp/walks
+check "no late reservation" [ "$(tagstore late_reservations)" = 0 ]
+check "afterwards nothing is tagged, nothing is kept" at_rest
+check "and as much is lent as before" [ "$(tagstore lent_bytes)" = $lent ]
+check "the fuse is whole" grep -qx ok $tagstore/state
+
+# --- a piece of storage is pinned: that of 10 MiB, in the midst of memory ---
+load mmkit_test_tagstore storage=$storage_start storage_bytes=$storage_size tagged=$ram_start cma=1
+echo "pin 8000 80" > $test || fail "pages of storage can be pinned"
+failures=$(tagstore reserve_failures)
+timeout -s KILL 100 /mmkit/bin/mte_paths hold 1700 > /tmp/held 2>&1 &
+holder=$!
+check "with pinned storage a program gets other memory" wait_for 90 grep -q ready /tmp/held
+failures=$(($(tagstore reserve_failures) - failures))
+check "$failures times storage was pinned" [ $failures -gt 0 ]
+walk
+check "none of $(walked tagged_pages) tagged pages is without room" \
+	[ "$(walked violations)" = 0 -a "$(walked tagged_pages)" -ge $((1700 << 8)) ] || cat /tmp/walked
+kill $holder
+wait $holder
+echo unpin > $test
+check "afterwards nothing is kept" at_rest
+
+# --- all storage is pinned but what the zero page needs ---
+zero=$(awk '$1 == "blocks" { split($2, b, "-"); print b[1]; exit }' $mmkit_debugfs/tagstore/blocks)
+[ "$zero" -gt 0 ] || fail "the zero page has its storage"
+check "all storage is pinned" sh -c "echo 'pin 0 $zero' > $test &&
+	echo 'pin $((zero + 1)) $((16384 - zero - 1))' > $test"
+for path in first_touch mprotect tmpfs_shared cow; do
+	begun=$(cut -d. -f1 /proc/uptime)
+	timeout -s KILL 60 /mmkit/bin/mte_paths $path > /tmp/path.$path 2>&1
+	status=$?
+	took=$(($(cut -d. -f1 /proc/uptime) - begun))
+	check "without storage $path ends, after $took s: $(cat /tmp/path.$path)" [ $status = 1 -a $took -lt 60 ]
+done
+check "SIGBUS was counted" [ "$(stat sigbus)" -gt 0 ]
+check "and the program has had it" sh -c '/mmkit/bin/mte_paths hold 1; [ $? = 135 ]'
+check "mprotect is refused" grep -q "Cannot allocate memory" /tmp/path.mprotect
+walk
+check "nothing was tagged" [ "$(walked violations)" = 0 -a "$(walked tagged_pages)" = 0 ] || cat /tmp/walked
+echo unpin > $test
+check "with storage it works again" /mmkit/bin/mte_paths first_touch mprotect tmpfs_shared cow
+check "no tag without room ($(watched checked) writes)" [ "$(watched violations)" = 0 ] || violations
+check "at last nothing is tagged, nothing is kept" at_rest
