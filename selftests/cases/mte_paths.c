@@ -8,7 +8,8 @@
  *	failed PATH WHY
  *
  * and ends with status 1 when one of them failed. "mte_paths list" names all paths;
- * "mte_paths hold MEGABYTES" tags that much, says "ready", and keeps it until killed.
+ * "mte_paths hold MEGABYTES" tags that much, says "ready", and keeps it until killed;
+ * "mte_paths starve" wants that no page can become tagged, and is told so each time.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -1153,6 +1154,44 @@ static void hold(size_t bytes)
 		pause();
 }
 
+/* The signal that a write to memory ends with, 0 for none. */
+static int killed_by(char *mem)
+{
+	int status;
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	if (!child) {
+		*(volatile char *)mem = 1;
+		_exit(0);
+	}
+	call(child > 0 && waitpid(child, &status, 0) == child, "fork");
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static int starved(const char *what, int good)
+{
+	printf("%s %s\n", good ? "ok" : "failed", what);
+	return good ? GOOD : BAD;
+}
+
+static int starve(void)
+{
+	char *mem = map_small(16 * page, RW), *tagged = map_small(page, RW | PROT_MTE);
+	int fd = memory_file(page), err, status;
+
+	memset(mem, 5, 16 * page);
+	call(write(fd, "x", 1) == 1, "write");
+	err = mprotect(mem, 16 * page, RW | PROT_MTE) ? errno : 0;
+	status = starved("mprotect: ENOMEM", err == ENOMEM);
+	status |= starved("its memory is as it was", mem[0] == 5 && mem[16 * page - 1] == 5 && !killed_by(mem));
+	status |= starved("anonymous memory: SIGBUS", killed_by(tagged) == SIGBUS);
+	status |= starved("shared file: SIGBUS", killed_by(map(page, RW | PROT_MTE, MAP_SHARED, fd)) == SIGBUS);
+	status |= starved("private file: SIGBUS", killed_by(map(page, RW | PROT_MTE, MAP_PRIVATE, fd)) == SIGBUS);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	int status = argc > 1 ? 0 : 1;
@@ -1174,6 +1213,8 @@ int main(int argc, char **argv)
 		return 1;
 	if (argc == 3 && !strcmp(argv[1], "hold"))
 		hold((size_t)atol(argv[2]) << 20);
+	if (argc == 2 && !strcmp(argv[1], "starve"))
+		return starve();
 	for (int arg = 1; arg < argc; arg++) {
 		for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 			if (!strcmp(argv[arg], paths[i].name))

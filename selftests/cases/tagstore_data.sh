@@ -74,7 +74,7 @@ fi
 # --- how much is lent ---
 total=$(($(meminfo MemTotal) / 1024))
 for percent in 0 1 10; do
-	[ $percent = 0 ] || check "$percent % of memory can be tagged" tagged $((total * percent / 100))
+	[ $percent = 0 ] || tagged $((total * percent / 100)) || fail "$percent % of memory can be tagged"
 	check "with $percent % tagged lent_bytes and reserved_bytes are what the kernel says" agree
 	echo "$percent % of $total MiB tagged: lent_bytes $(tagstore lent_bytes)," \
 		"reserved_bytes $(tagstore reserved_bytes) of $(tagstore storage_bytes)"
@@ -102,7 +102,7 @@ check "storage that is lent is used: $(scanned ordinary) pages hold data, $(scan
 check "lent_bytes is what the kernel says" agree
 displaced=$(stat displaced_pages)
 for round in $(seq $(often 2 20)); do
-	check "$need MiB are tagged" tagged $need
+	tagged $need || fail "$need MiB are tagged"
 	check "what the kernel says of storage is what the manager says" agree
 	echo "round $round: reserved_bytes $(tagstore reserved_bytes)," \
 		"$(($(stat displaced_pages) - displaced)) pages displaced so far, retries $(stat retries)"

@@ -32,7 +32,7 @@ watch_tags || exit 1
 
 # --- while pages are tagged ---
 load mmkit_tagstore || exit 1
-check "a program uses tags" holds 64
+holds 64 || fail "a program uses tags"
 check "the manager stays" refuses
 usleep 2500000
 check "also when all has settled" refuses
@@ -59,7 +59,7 @@ check "with give_back all is lent" few_silent || silent
 check "and CmaFree as it was" wait_for 10 cma_free_is $cma_before || meminfo CmaFree
 
 # --- loaded late ---
-check "a program uses tags before the manager is there" holds 64
+holds 64 || fail "a program uses tags before the manager is there"
 walk
 tagged=$(walked tagged_pages)
 # From the end of memory, and no page of it in storage: that has never been short of memory.
@@ -77,7 +77,7 @@ check "no late reservation" [ "$(tagstore late_reservations)" = 0 ]
 unload mmkit_tagstore
 
 # --- a tagged page in storage ---
-check "a program tags all the memory there is" holds $(($(meminfo MemAvailable) / 1024 - 80))
+holds $(($(meminfo MemAvailable) / 1024 - 80)) || fail "a program tags all the memory there is"
 walk
 check "$(walked tagged_storage_pages) tagged pages lie in storage" [ "$(walked tagged_storage_pages)" -gt 0 ]
 want_errno EBUSY mmkit_tagstore give_back=1
