@@ -87,7 +87,7 @@ done
 # --- data in storage ---
 if [ $arch = aarch64 ]; then
 	# All but a little. The rest gets room when every sixth piece is given back.
-	file=64 anon=$(($(meminfo MemAvailable) / 1024 - 110 - 64)) need=128
+	file=64 anon=$(($(meminfo MemAvailable) / 1024 - 30 - 64)) need=128
 else
 	# Files and memory of processes go where storage lies before they go elsewhere.
 	file=64 anon=240 need=64
