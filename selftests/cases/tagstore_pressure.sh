@@ -32,6 +32,7 @@ status=$?
 echo 0 > /proc/sys/vm/overcommit_memory
 > /tmp/enough
 wait $walker
+expect_dmesg 'invoked oom-killer'
 expect_dmesg 'Out of memory: Killed process [0-9]* \(mte_paths\)'
 check "out of memory the program is killed, and not by SIGBUS" [ $status = 137 ]
 check "no tag without room ($(watched checked) writes)" \
@@ -76,6 +77,8 @@ while read -r result text; do
 	check "without storage: $text" [ $result = ok ]
 done < /tmp/starved
 check "all was tried" [ "$(grep -c . /tmp/starved)" = 5 ]
+# The fault was refused with a signal, of which the kernel says this:
+expect_dmesg 'Huh VM_FAULT_OOM leaked out'
 check "SIGBUS was counted" [ "$(stat sigbus)" -gt 2 ]
 walk
 check "nothing was tagged" [ "$(walked violations)" = 0 -a "$(walked tagged_pages)" = 0 ] || cat /tmp/walked
