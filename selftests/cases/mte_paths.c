@@ -944,8 +944,14 @@ static void uffd_continue(void)
 
 	put_data(data, bytes, 1);
 	take_faults(fd, mem, bytes, UFFDIO_REGISTER_MODE_MINOR);
-	if (ioctl(fd, UFFDIO_CONTINUE, &go_on)) {
-		/* Who cannot make room for the tags may refuse; then nothing is mapped. */
+	/* Whoever got a part of it goes on behind that. */
+	while (ioctl(fd, UFFDIO_CONTINUE, &go_on) && errno == EAGAIN && go_on.mapped > 0) {
+		go_on.range.start += go_on.mapped;
+		go_on.range.len -= go_on.mapped;
+		go_on.mapped = 0;
+	}
+	if (go_on.mapped != (long long)go_on.range.len) {
+		/* Who cannot make room for the tags may refuse a page; the others are mapped. */
 		call(errno == EINVAL, "UFFDIO_CONTINUE");
 		close(fd);
 		note("refused");
