@@ -102,26 +102,7 @@ static bool known(unsigned long pfn)
 	return ap_mark_get(mmkit_ap_table, mmkit_ap_wide, pfn) != AP_TAG_NONE;
 }
 
-static int scan_section(void *data, unsigned long start, unsigned long nr_pages)
-{
-	unsigned long pfn, rest, end = start + nr_pages;
-
-	for (pfn = start; pfn < end; pfn += rest ?: 1) {
-		struct page *page = pfn_to_online_page(pfn);
-
-		rest = page ? free_rest(page, pfn) : 0;
-		if (page && !rest && !PageBuddy(page) && !known(pfn))
-			install(pfn, page);
-		if (!(pfn % 1024))
-			cond_resched();
-	}
-	return 0;
-}
-
-/*
- * A free page that is in a bucket: it was between lists when we looked. A used
- * page that is in none: it belonged to a free block a moment before.
- */
+/* A free page that is in a bucket: it was between lists when we looked. */
 static void settle_page(unsigned long pfn)
 {
 	u32 mark = ap_mark_get(mmkit_ap_table, mmkit_ap_wide, pfn);
@@ -135,17 +116,22 @@ static void settle_page(unsigned long pfn)
 	preempt_enable();
 }
 
-static int settle_section(void *data, unsigned long start, unsigned long nr_pages)
+/*
+ * @data: is this the first pass? A used page that the later ones find in no bucket
+ * belonged to a free block a moment before.
+ */
+static int look_at_section(void *data, unsigned long start, unsigned long nr_pages)
 {
 	unsigned long pfn, i, rest, end = start + nr_pages;
+	const bool *first = data;
 
 	for (pfn = start; pfn < end; pfn += rest ?: 1) {
 		struct page *page = pfn_to_online_page(pfn);
 
 		rest = page ? free_rest(page, pfn) : 0;
-		for (i = 0; i < rest; i++)
+		for (i = 0; i < rest && !*first; i++)
 			settle_page(pfn + i);
-		if (page && !rest && !idle(page) && !PageBuddy(page) && !known(pfn))
+		if (page && !rest && (*first || !idle(page)) && !PageBuddy(page) && !known(pfn))
 			install(pfn, page);
 		if (!(pfn % 1024))
 			cond_resched();
@@ -157,10 +143,10 @@ void mmkit_ap_preload_scan(struct mmkit_pagetab *tab)
 {
 	int pass;
 
-	mmkit_ksym(drain_all_pages)(NULL);
-	mmkit_pagetab_for_each(tab, scan_section, NULL);
-	for (pass = 2; pass <= 3; pass++) {
+	for (pass = 1; pass <= 3; pass++) {
+		bool first = pass == 1;
+
 		mmkit_ksym(drain_all_pages)(NULL);
-		mmkit_pagetab_for_each(tab, settle_section, NULL);
+		mmkit_pagetab_for_each(tab, look_at_section, &first);
 	}
 }
