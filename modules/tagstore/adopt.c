@@ -2,12 +2,138 @@
 /*
  * Pages that are tagged already when the manager is loaded. The hooks are live:
  * whatever becomes tagged from now on has room.
+ *
+ * Those in storage move out first, to wherever there is memory. One that is pinned is
+ * why the manager refuses. Then all get their room.
+ *
+ * The huge zero page of the kernel can be tagged, and is nobody's: it is held for as
+ * long as the manager is there, and counts as its own.
  */
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/kvm_host.h>
+#include <linux/magic.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 
 #include "hooks.h"
+
+bool mmkit_ts_adopting;
+
+static struct folio *huge_zero;
+
+unsigned long mmkit_ts_huge_zero_pages(void)
+{
+	return huge_zero && mmkit_ts_region_of(folio_pfn(huge_zero)) ?
+	       folio_nr_pages(huge_zero) : 0;
+}
+
+/* Huge, tagged, and part of no area or file: there is one such page. */
+static bool is_huge_zero(struct folio *folio)
+{
+	return folio_test_large(folio) && folio_order(folio) == HPAGE_PMD_ORDER &&
+	       !folio_test_anon(folio) && !READ_ONCE(folio->mapping) &&
+	       !folio_test_hugetlb(folio);
+}
+
+/* --- virtual machines whose memory is tagged --------------------------------------- */
+
+/* Its descriptors keep it: its own and those of its CPUs. */
+static int is_mte_guest(const void *unused, struct file *file, unsigned int fd)
+{
+	const char *name = file->f_path.dentry->d_name.name;
+	struct kvm *kvm = NULL;
+
+	if (file_inode(file)->i_sb->s_magic != ANON_INODE_FS_MAGIC)
+		return 0;
+	if (!strcmp(name, "kvm-vm"))
+		kvm = file->private_data;
+	else if (str_has_prefix(name, "kvm-vcpu:"))
+		kvm = ((struct kvm_vcpu *)file->private_data)->kvm;
+	return kvm && kvm_has_mte(kvm);
+}
+
+/* A guest tags its pages as it likes, under a lock. New ones are refused by the hook. */
+static int refuse_guests(void)
+{
+	struct task_struct *group, *task;
+	pid_t pid = 0;
+
+	rcu_read_lock();
+	for_each_process_thread(group, task) {
+		task_lock(task);
+		if (task->files && iterate_fd(task->files, 0, is_mte_guest, NULL))
+			pid = task_tgid_nr(task);
+		task_unlock(task);
+	}
+	rcu_read_unlock();
+	if (!pid)
+		return 0;
+	pr_err("process %d runs a virtual machine with memory tags: end it first\n", pid);
+	return -EBUSY;
+}
+
+/* --- tagged pages in storage ---------------------------------------------------------- */
+
+static unsigned long tagged_run(unsigned long pfn, unsigned long end)
+{
+	unsigned long run = 0;
+
+	end = min(end, ALIGN(pfn + 1, pageblock_nr_pages));
+	while (pfn + run < end && mmkit_ts_carries_tags(pfn_to_page(pfn + run)))
+		run++;
+	return run;
+}
+
+/* Somebody may look at it for a moment. It may also be freed, or move by itself. */
+static int move_page(unsigned long pfn)
+{
+	int err = 0, tries;
+
+	for (tries = 0; tries < TS_OTHER_PAGES; tries++) {
+		if (!mmkit_ts_carries_tags(pfn_to_page(pfn)))
+			return 0;
+		if (tries)
+			schedule_timeout_killable(1);
+		err = mmkit_ts_evacuate(pfn, 1);
+		if (err && err != -EBUSY)
+			break;
+	}
+	return err ?: -EBUSY;
+}
+
+/* Pages of storage do not go offline while a region has them. */
+static int empty_storage(unsigned long pfn, unsigned long nr)
+{
+	unsigned long end = pfn + nr, run;
+	int err;
+
+	while (pfn < end) {
+		cond_resched();
+		run = tagged_run(pfn, end);
+		if (!run) {
+			pfn++;
+			continue;
+		}
+		if (run > 1)
+			mmkit_ts_evacuate(pfn, run);
+		for (; run; run--, pfn++) {
+			err = move_page(pfn);
+			if (!err)
+				continue;
+			pr_err("page %#lx is tagged already, lies in tag storage and cannot leave it (%d): end the programs that use PROT_MTE first\n",
+			       pfn, err);
+			return -EBUSY;
+		}
+	}
+	return 0;
+}
+
+/* --- tagged pages outside ---------------------------------------------------------------- */
 
 /* Held, so that its free cannot be missed. */
 static int adopt_page(struct page *page)
@@ -17,8 +143,13 @@ static int adopt_page(struct page *page)
 
 	if (!folio_try_get(folio))
 		return 0;
-	if (page_folio(page) == folio && mmkit_ts_carries_tags(page))
+	if (page_folio(page) == folio && mmkit_ts_carries_tags(page)) {
 		err = mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), true);
+		if (!err && !huge_zero && is_huge_zero(folio)) {
+			huge_zero = folio;
+			return 0;
+		}
+	}
 	folio_put(folio);
 	return err;
 }
@@ -37,9 +168,8 @@ static int adopt_range(unsigned long pfn, unsigned long nr)
 			continue;
 		err = adopt_page(page);
 		if (err) {
-			pr_err("page %#lx is tagged already, and %s (%d): end the programs that use PROT_MTE first\n",
-			       pfn, mmkit_ts_is_storage(pfn) ? "lies in tag storage" :
-			       "its tag storage cannot be had", err);
+			pr_err("page %#lx is tagged already, and its tag storage cannot be had (%d): end the programs that use PROT_MTE first\n",
+			       pfn, err);
 			return -EBUSY;
 		}
 	}
@@ -49,15 +179,29 @@ static int adopt_range(unsigned long pfn, unsigned long nr)
 int mmkit_ts_adopt(bool simulate)
 {
 	unsigned int i;
-	int err = 0;
+	int err;
 
 	if (simulate)
 		return 0;
-	for (i = 0; i < mmkit_ts_nr_regions && !err; i++) {
-		const struct ts_blocks *b = &mmkit_ts_regions[i].blocks;
-
-		err = adopt_range(b->storage, b->nr_storage) ?:
-		      adopt_range(b->tagged, b->nr_tagged);
-	}
+	err = refuse_guests();
+	WRITE_ONCE(mmkit_ts_adopting, true);
+	for (i = 0; i < mmkit_ts_nr_regions && !err; i++)
+		err = empty_storage(mmkit_ts_regions[i].blocks.storage,
+				    mmkit_ts_regions[i].blocks.nr_storage);
+	WRITE_ONCE(mmkit_ts_adopting, false);
+	/* Pairs with will_be_adopted(). */
+	smp_mb();
+	for (i = 0; i < mmkit_ts_nr_regions && !err; i++)
+		err = adopt_range(mmkit_ts_regions[i].blocks.tagged,
+				  mmkit_ts_regions[i].blocks.nr_tagged);
+	if (err)
+		mmkit_ts_adopt_exit();
 	return err;
+}
+
+void mmkit_ts_adopt_exit(void)
+{
+	if (huge_zero)
+		folio_put(huge_zero);
+	huge_zero = NULL;
 }

@@ -12,7 +12,7 @@
  *	mte_save_tags		a tagged page is swapped out: it is not, because where it comes
  *				back cannot be caught on every path
  *	tag_clear_highpages	the page allocator clears tags for the huge zero page, of which
- *				no tagged area sees anything: without room only its data
+ *				no tagged area sees anything: it gets none
  *	mte_sync_tags		the last place, under the lock of the page table: what comes
  *				here without room is late. It is counted, and room made at once
  */
@@ -49,14 +49,29 @@ static bool room_for(struct page *page, unsigned long nr)
 	return !mmkit_ts_reserve(page_to_pfn(page), nr, false);
 }
 
+/* The same for pages that come from elsewhere with their tags. */
+static bool room_to_move(struct page *page, unsigned long nr)
+{
+	if (READ_ONCE(mmkit_ts_adopting))
+		return !mmkit_ts_lies_in_storage(page_to_pfn(page), nr);
+	return room_for(page, nr);
+}
+
 /* The tags of all pages of a hugetlb folio are copied with the first. */
 static bool room_for_copy(struct page *to)
 {
 	struct folio *dst = page_folio(to);
 
 	if (!mmkit_mte_whole_folio(dst))
-		return room_for(to, 1);
-	return to != folio_page(dst, 0) || room_for(to, folio_nr_pages(dst));
+		return room_to_move(to, 1);
+	return to != folio_page(dst, 0) || room_to_move(to, folio_nr_pages(dst));
+}
+
+/* Whoever sees that pages are adopted has marked @page before all marks are looked at. */
+static bool will_be_adopted(void)
+{
+	smp_mb();
+	return READ_ONCE(mmkit_ts_adopting);
 }
 
 static noinline void mmkit_redirect_fn_copy(struct page *to, struct page *from)
@@ -65,7 +80,8 @@ static noinline void mmkit_redirect_fn_copy(struct page *to, struct page *from)
 	if (likely(!mmkit_ts_carries_tags(from)) || room_for_copy(to)) {
 		mmkit_original(copy)(to, from);
 		/* The source may have become tagged in between. */
-		if (unlikely(mmkit_ts_carries_tags(to)) && !mmkit_ts_reserved(page_to_pfn(to)))
+		if (unlikely(mmkit_ts_carries_tags(to)) && !mmkit_ts_reserved(page_to_pfn(to)) &&
+		    !will_be_adopted())
 			mmkit_ts_late(page_to_pfn(to), 1);
 	} else {
 		copy_page(page_address(to), page_address(from));
@@ -118,7 +134,7 @@ static noinline int mmkit_redirect_fn_migrate MMKIT_MIGRATE_ARGS
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_MIGRATE]);
 	if (likely(!folio_carries_tags(src)) ||
-	    room_for(folio_page(dst, 0), folio_nr_pages(dst)))
+	    room_to_move(folio_page(dst, 0), folio_nr_pages(dst)))
 		err = mmkit_original(migrate) MMKIT_MIGRATE_PASS;
 	else
 		mmkit_ts_count(TS_STAT_NO_MIGRATION, 1);
@@ -134,7 +150,8 @@ static noinline MMKIT_TARGET_TYPE mmkit_redirect_fn_target MMKIT_TARGET_ARGS
 	MMKIT_TARGET_TYPE target;
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_TARGET]);
-	if (unlikely(mmkit_ts_carries_tags(from)) && !PageCompound(from))
+	if (unlikely(mmkit_ts_carries_tags(from)) && !PageCompound(from) &&
+	    !READ_ONCE(mmkit_ts_adopting))
 		page = mmkit_ts_pool_get(nid < 0 ? page_to_nid(from) : nid, false, &err);
 	target = page ? mmkit_target(page) : mmkit_original(target)(src, private);
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_TARGET]);
@@ -199,17 +216,13 @@ static noinline void mmkit_redirect_fn_sync MMKIT_MTE_SYNC_ARGS
 MMKIT_REDIRECT_DECLARE(clear, bool, tag_clear_highpages,
 		       (struct page *page, int numpages, bool clear_pages));
 
+/* What is not done here is left to the caller: clearing the data. */
 static noinline bool mmkit_redirect_fn_clear(struct page *page, int numpages, bool clear_pages)
 {
-	bool left_to_clear = clear_pages;
-
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_CLEAR]);
-	if (room_for(page, numpages))
-		left_to_clear = mmkit_original(clear)(page, numpages, clear_pages);
-	else
-		mmkit_ts_count(TS_STAT_DROPPED_TAGS, 1);
+	mmkit_ts_count(TS_STAT_DROPPED_TAGS, 1);
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_CLEAR]);
-	return left_to_clear;
+	return clear_pages;
 }
 #endif
 

@@ -309,7 +309,7 @@ static int prepare_page(struct vm_area_struct *vma, unsigned long addr, struct h
 		put_page(page);
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		err = write ? 0 : mmkit_ts_evacuate(pfn);
+		err = write ? 0 : mmkit_ts_evacuate(pfn, 1);
 		if (tries == TS_OTHER_PAGES)
 			err = err ?: -EBUSY;
 		if (err && (err != -EBUSY || tries == TS_OTHER_PAGES))
@@ -390,7 +390,7 @@ static vm_fault_t shmem_prepare(struct vm_fault *vmf, vm_fault_t ret)
 		folio_put(folio);
 		/* Somebody may look at it for a moment. */
 		do
-			err = mmkit_ts_evacuate(pfn);
+			err = mmkit_ts_evacuate(pfn, 1);
 		while (err == -EBUSY && tries++ < TS_OTHER_PAGES);
 	} else {
 		err = reserve_folio(vmf->page);
@@ -528,7 +528,7 @@ int mmkit_ts_cpu_check(bool simulate)
 
 unsigned long mmkit_ts_zero_pages(void)
 {
-	return zero_pages;
+	return zero_pages + mmkit_ts_huge_zero_pages();
 }
 
 /*

@@ -28,6 +28,12 @@ enum {
 
 extern struct mmkit_redirect mmkit_ts_rows[TS_NR_ROWS];
 
+/*
+ * While tagged pages leave storage at load they may go where no room is for their tags:
+ * they have none where they are, and all get theirs afterwards.
+ */
+extern bool mmkit_ts_adopting;
+
 /* Fill in the rows of copy.c and hugetlb.c. */
 void mmkit_ts_copy_rows(struct mmkit_redirect *rows);
 void mmkit_ts_hugetlb_rows(struct mmkit_redirect *rows);

@@ -51,6 +51,7 @@ static bool in_use(void)
 {
 	unsigned long own = mmkit_ts_pool_count() + mmkit_ts_zero_pages();
 
+	/* A page on its way from one to the other is counted as used, not as nobody's. */
 	smp_rmb();
 	return mmkit_ts_counted_pages() > own;
 }
@@ -176,6 +177,7 @@ module_init(tagstore_init);
 static void __exit tagstore_exit(void)
 {
 	storage_take();
+	mmkit_ts_adopt_exit();
 	mmkit_ts_hooks_exit();
 	mmkit_ts_events_exit();
 	mmkit_component_unregister(&mmkit_ts_component);

@@ -32,25 +32,18 @@ static struct shrinker *shrinker;
 
 /* --- pages outside storage ---------------------------------------------------- */
 
-static bool outside(struct page *page, unsigned int order)
-{
-	unsigned long pfn = page_to_pfn(page);
-
-	return !mmkit_ts_is_storage(pfn) && !mmkit_ts_is_storage(pfn + (1UL << order) - 1);
-}
-
 /*
  * Not as movable memory: what waits in a pool lies on no list, so it could not leave an
  * area of the contiguous allocator, or memory that goes offline. Only where there is no
  * other memory it is asked for as movable, and what lies in storage is put aside.
  */
-struct page *mmkit_ts_alloc_outside(int nid, gfp_t gfp, unsigned int order)
+static struct page *alloc_outside(int nid, gfp_t gfp, unsigned int order)
 {
 	struct page *page, *inside[TS_OTHER_PAGES];
 	unsigned int nr = 0;
 
 	page = alloc_pages_node(nid, gfp, order);
-	while (!page || !outside(page, order)) {
+	while (!page || mmkit_ts_lies_in_storage(page_to_pfn(page), 1UL << order)) {
 		if (page)
 			inside[nr++] = page;
 		page = nr < TS_OTHER_PAGES ?
@@ -102,7 +95,7 @@ static int pool_add_chunk(struct ts_pool *pool, int nid, unsigned int order)
 	int err;
 
 	do {
-		page = mmkit_ts_alloc_outside(nid, gfp, order);
+		page = alloc_outside(nid, gfp, order);
 		if (!page) {
 			err = nr ? -EBUSY : -ENOMEM;
 			break;

@@ -79,7 +79,7 @@ int mmkit_ts_take(struct ts_region *region, unsigned long block, unsigned long n
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		mmkit_ts_count(TS_STAT_RETRIES, 1);
-		cond_resched();
+		schedule_timeout_killable(1);
 	}
 	if (err)
 		return err;
@@ -151,19 +151,6 @@ static void unhold_blocks(struct ts_region *region, unsigned long pfn, unsigned 
 	drop_blocks(region, ts_block_of(b, pfn), ts_block_of(b, pfn + nr - 1) + 1);
 }
 
-static bool lies_in_storage(unsigned long pfn, unsigned long nr)
-{
-	unsigned int i;
-
-	for (i = 0; i < mmkit_ts_nr_regions; i++) {
-		const struct ts_blocks *b = &mmkit_ts_regions[i].blocks;
-
-		if (pfn < b->storage + b->nr_storage && b->storage < pfn + nr)
-			return true;
-	}
-	return false;
-}
-
 bool mmkit_ts_reserved(unsigned long pfn)
 {
 	struct ts_region *region = mmkit_ts_region_of(pfn);
@@ -179,7 +166,7 @@ int mmkit_ts_reserve(unsigned long pfn, unsigned long nr, bool sleep)
 	unsigned long at, len, held = pfn, i;
 	int err = 0;
 
-	if (lies_in_storage(pfn, nr))
+	if (mmkit_ts_lies_in_storage(pfn, nr))
 		return -EINVAL;
 	for_each_part(region, at, len, pfn, nr) {
 		/* With a blown fuse only what is taken already can be trusted. */
@@ -223,7 +210,7 @@ void mmkit_ts_late(unsigned long pfn, unsigned long nr)
 	struct ts_region *region;
 	unsigned long at, len, i;
 
-	if (lies_in_storage(pfn, nr)) {
+	if (mmkit_ts_lies_in_storage(pfn, nr)) {
 		mmkit_ts_used();
 		mmkit_ts_count(TS_STAT_IN_STORAGE, 1);
 		mmkit_fuse_blow(&mmkit_ts_component, "a page in tag storage carries tags");
@@ -238,10 +225,11 @@ void mmkit_ts_late(unsigned long pfn, unsigned long nr)
 	}
 }
 
-/* The page is taken and given back: what was in it lies elsewhere, outside all storage. */
-int mmkit_ts_evacuate(unsigned long pfn)
+/* Pages are taken and given back: what was in them lies elsewhere, outside all storage. */
+int mmkit_ts_evacuate(unsigned long pfn, unsigned long nr)
 {
 	struct ts_region *region = NULL;
+	unsigned long lent = 0;
 	unsigned int i, flags;
 	int err = 0;
 
@@ -253,13 +241,16 @@ int mmkit_ts_evacuate(unsigned long pfn)
 		return 0;
 	if (mutex_lock_killable(&region->lock))
 		return -EINTR;
-	/* When the block has been taken meanwhile nobody's data is in it any more. */
-	if (!READ_ONCE(region->blocks.users[ts_storage_block(&region->blocks, pfn)])) {
+	/* When a block has been taken meanwhile nobody's data is in it any more. */
+	while (lent < nr &&
+	       !READ_ONCE(region->blocks.users[ts_storage_block(&region->blocks, pfn + lent)]))
+		lent++;
+	if (lent) {
 		flags = memalloc_pin_save();
-		err = mmkit_contig_take(pfn, pfn + 1, region->cma);
+		err = mmkit_contig_take(pfn, pfn + lent, region->cma);
 		memalloc_pin_restore(flags);
 		if (!err)
-			free_contig_range(pfn, 1);
+			free_contig_range(pfn, lent);
 	}
 	mutex_unlock(&region->lock);
 	mmkit_ts_count(TS_STAT_EVACUATIONS, 1);

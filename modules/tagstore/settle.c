@@ -153,6 +153,7 @@ static void settle_work_fn(struct work_struct *work)
 	unsigned int i;
 
 	WRITE_ONCE(kicked, false);
+	/* Pairs with xchg() in kick(): whoever does not start a new round is seen in this one. */
 	smp_mb();
 	for (i = 0; i < mmkit_ts_nr_regions; i++) {
 		lend_idle(&mmkit_ts_regions[i]);

@@ -76,16 +76,24 @@ static inline struct ts_region *mmkit_ts_region_of(unsigned long pfn)
 	return NULL;
 }
 
-/* Does @pfn lie in the storage of a region? Any context. */
-static inline bool mmkit_ts_is_storage(unsigned long pfn)
+/* Does one of @nr pages lie in the storage of a region? Any context. */
+static inline bool mmkit_ts_lies_in_storage(unsigned long pfn, unsigned long nr)
 {
 	unsigned int i;
 
 	for (i = 0; i < mmkit_ts_nr_regions; i++) {
-		if (ts_is_storage(&mmkit_ts_regions[i].blocks, pfn))
+		const struct ts_blocks *b = &mmkit_ts_regions[i].blocks;
+
+		if (pfn < b->storage + b->nr_storage && b->storage < pfn + nr)
 			return true;
 	}
 	return false;
+}
+
+/* Does @pfn? Any context. */
+static inline bool mmkit_ts_is_storage(unsigned long pfn)
+{
+	return mmkit_ts_lies_in_storage(pfn, 1);
 }
 
 /* --- reserve.c: taking storage before pages are tagged --------------------------------- */
@@ -102,8 +110,8 @@ void mmkit_ts_free(unsigned long pfn, unsigned long nr);
 void mmkit_ts_late(unsigned long pfn, unsigned long nr);
 /* May this page carry tags? Any context. */
 bool mmkit_ts_reserved(unsigned long pfn);
-/* Moves what is in a page of storage elsewhere. Process context. */
-int mmkit_ts_evacuate(unsigned long pfn);
+/* Moves what is in pages of one region's storage elsewhere. Process context. */
+int mmkit_ts_evacuate(unsigned long pfn, unsigned long nr);
 /* Under the lock of the region: takes @nr blocks that are lent. */
 int mmkit_ts_take(struct ts_region *region, unsigned long block, unsigned long nr);
 
@@ -150,8 +158,6 @@ struct page *mmkit_ts_pool_get(int nid, bool sleep, int *err);
 /* Gives back what the pools hold; returns pages. */
 unsigned long mmkit_ts_pool_drain(unsigned long pages);
 unsigned long mmkit_ts_pool_count(void);
-/* Allocates outside storage; NULL when there is nothing else. */
-struct page *mmkit_ts_alloc_outside(int nid, gfp_t gfp, unsigned int order);
 
 /* --- events.c: pages that are freed ------------------------------------------------------ */
 
@@ -165,10 +171,13 @@ void mmkit_ts_events_exit(void);
 int mmkit_ts_cpu_check(bool simulate);
 int mmkit_ts_hooks_init(bool simulate);
 void mmkit_ts_hooks_exit(void);
-/* Pages that are reserved for ever: the zero page, which is tagged and bears no mark. */
+/* Pages that are reserved for ever: those of zeros, which are nobody's. */
 unsigned long mmkit_ts_zero_pages(void);
 /* Reserves for pages that are tagged already; refuses what cannot be had. */
 int mmkit_ts_adopt(bool simulate);
+void mmkit_ts_adopt_exit(void);
+/* What is reserved for the huge zero page. */
+unsigned long mmkit_ts_huge_zero_pages(void);
 #else
 static inline int mmkit_ts_cpu_check(bool simulate)
 {
@@ -181,6 +190,7 @@ static inline int mmkit_ts_hooks_init(bool simulate) { return 0; }
 static inline void mmkit_ts_hooks_exit(void) { }
 static inline unsigned long mmkit_ts_zero_pages(void) { return 0; }
 static inline int mmkit_ts_adopt(bool simulate) { return 0; }
+static inline void mmkit_ts_adopt_exit(void) { }
 #endif
 
 /* --- report.c: what the user sees ---------------------------------------------------------- */

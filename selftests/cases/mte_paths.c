@@ -8,7 +8,10 @@
  *	failed PATH WHY
  *
  * and ends with status 1 when one of them failed. "mte_paths list" names all paths;
- * "mte_paths hold MEGABYTES" tags that much, says "ready", and keeps it until killed;
+ * "mte_paths hold MEGABYTES [START BYTES]" tags that much, says "ready", and keeps it until
+ * killed; of the pages that it has in that physical memory it pins one. SIGUSR2 has them
+ * swapped out; SIGUSR1 asks whether data and tags are still what was written, and ends it,
+ * with status 0 if they are;
  * "mte_paths starve" wants that no page can become tagged, and is told so each time.
  */
 #define _GNU_SOURCE
@@ -1146,18 +1149,62 @@ static int run(const struct path *path)
 	return BAD;
 }
 
-__attribute__((noreturn))
-static void hold(size_t bytes)
+/* One of the pages that lie in [start, start + bytes) of physical memory stays in a pipe. */
+static void pin_one(char *mem, size_t all, uint64_t start, uint64_t bytes)
 {
+	struct iovec piece = { .iov_len = page };
+	int ends[2];
+
+	call(!pipe(ends), "pipe");
+	for (size_t at = 0; at < all; at += page) {
+		if (FRAME(pagemap(mem + at)) * page - start >= bytes)
+			continue;
+		piece.iov_base = mem + at;
+		call(vmsplice(ends[1], &piece, 1, 0) == (ssize_t)page, "vmsplice");
+		return;
+	}
+	need(0, "no page there");
+}
+
+static volatile sig_atomic_t asked, unwanted;
+
+static void on_question(int sig)
+{
+	if (sig == SIGUSR1)
+		asked = 1;
+	else
+		unwanted = 1;
+}
+
+__attribute__((noreturn))
+static void hold(size_t bytes, char **where)
+{
+	struct sigaction question = { .sa_handler = on_question };
 	char *mem = map_small(bytes, RW | PROT_MTE);
+	size_t at, wrong = 0;
 
 	use_tags();
-	for (size_t at = 0; at < bytes; at += page)
+	sigaction(SIGUSR1, &question, NULL);
+	sigaction(SIGUSR2, &question, NULL);
+	for (at = 0; at < bytes; at += page)
 		*(volatile uint64_t *)set_tag(mem + at, tag_of(at, 1)) = data_of(at, 1);
+	if (where)
+		pin_one(mem, bytes, strtoull(where[0], NULL, 0), strtoull(where[1], NULL, 0));
 	puts("ready");
 	fflush(stdout);
-	for (;;)
-		pause();
+	for (; !asked; usleep(100000)) {
+		if (!unwanted)
+			continue;
+		unwanted = 0;
+		call(!madvise(mem, bytes, MADV_PAGEOUT), "MADV_PAGEOUT");
+		printf("%zu swapped out\n", swapped_pages(mem, bytes));
+		fflush(stdout);
+	}
+	for (at = 0; at < bytes; at += page)
+		wrong += tag_at(mem + at) != tag_of(at, 1) ||
+			 *(volatile uint64_t *)with_tag(mem + at, tag_of(at, 1)) != data_of(at, 1);
+	printf("%zu pages, %zu wrong\n", bytes / page, wrong);
+	exit(wrong ? BAD : GOOD);
 }
 
 /* The signal that a write to memory ends with, 0 for none. */
@@ -1217,8 +1264,8 @@ int main(int argc, char **argv)
 	/* What a path says of itself goes to descriptor 3. */
 	if (dup2(STDERR_FILENO, 3) != 3)
 		return 1;
-	if (argc == 3 && !strcmp(argv[1], "hold"))
-		hold((size_t)atol(argv[2]) << 20);
+	if ((argc == 3 || argc == 5) && !strcmp(argv[1], "hold"))
+		hold((size_t)atol(argv[2]) << 20, argc == 5 ? argv + 3 : NULL);
 	if (argc == 2 && !strcmp(argv[1], "starve"))
 		return starve();
 	for (int arg = 1; arg < argc; arg++) {

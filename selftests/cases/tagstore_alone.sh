@@ -1,10 +1,8 @@
-# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_alone
 # SPDX-License-Identifier: GPL-2.0-only
-#
 # Storage that the device tree keeps for tags alone, which no module can change.
-
-. ./lib.sh
-. ./suite.sh
+# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_alone
+. /mmkit/lib.sh
+. /mmkit/suite.sh
 
 want_errno EOPNOTSUPP tagstore simulate=1
 expect_dmesg "tag-storage@c0000000 .*not lendable on this kernel, add shared-dma-pool"

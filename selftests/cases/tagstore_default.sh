@@ -1,10 +1,8 @@
-# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_default kernels=6.1,7.3
 # SPDX-License-Identifier: GPL-2.0-only
-#
 # Storage that all devices take their memory from.
-
-. ./lib.sh
-. ./suite.sh
+# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_default kernels=6.1,7.3
+. /mmkit/lib.sh
+. /mmkit/suite.sh
 
 want_errno EOPNOTSUPP tagstore simulate=1
 expect_dmesg "tag-storage@c0000000 .*linux,cma-default"

@@ -1,10 +1,8 @@
-# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_device kernels=6.12
 # SPDX-License-Identifier: GPL-2.0-only
-#
 # Storage that a device has its memory in.
-
-. ./lib.sh
-. ./suite.sh
+# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_device kernels=6.12
+. /mmkit/lib.sh
+. /mmkit/suite.sh
 
 want_errno EOPNOTSUPP tagstore simulate=1
 expect_dmesg "tag-storage@c0000000 .*not lendable: device /device has its memory there"

@@ -1,10 +1,8 @@
-# vm: arch=arm64 mem=2112M smp=2 append="init_on_alloc=0 movablecore=512M"
 # SPDX-License-Identifier: GPL-2.0-only
-#
 # Storage in memory that the kernel keeps movable.
-
-. ./lib.sh
-. ./suite.sh
+# vm: arch=arm64 mem=2112M smp=2 append="init_on_alloc=0 movablecore=512M"
+. /mmkit/lib.sh
+. /mmkit/suite.sh
 
 first=$(awk '$1 == "Node" { movable = $4 == "Movable" }
 	movable && $1 == "start_pfn:" { print $2; exit }' /proc/zoneinfo)

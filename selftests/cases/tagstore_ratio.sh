@@ -1,10 +1,8 @@
-# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_ratio kernels=7.2
 # SPDX-License-Identifier: GPL-2.0-only
-#
 # A node that is wrong.
-
-. ./lib.sh
-. ./suite.sh
+# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_ratio kernels=7.2
+. /mmkit/lib.sh
+. /mmkit/suite.sh
 
 want_errno EINVAL tagstore simulate=1
 expect_dmesg "tag-storage@c0000000 .storage 0xc0000000.0x2000000, memory 0x40000000.0x80000000.*1/32"

@@ -1,11 +1,9 @@
-# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore timeout=180
 # SPDX-License-Identifier: GPL-2.0-only
-#
 # Descriptions of tag storage: the node of the device tree is taken, the parameter instead of it,
 # and what is wrong with a description, or cannot be lent, is refused in one line that says why.
-
-. ./lib.sh
-. ./suite.sh
+# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore timeout=180
+. /mmkit/lib.sh
+. /mmkit/suite.sh
 
 # is_region TEXT NUMBER LINE [PARAMETER]: loads, and region NUMBER is described so.
 is_region()
