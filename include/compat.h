@@ -545,6 +545,13 @@ enum scan_result { MMKIT_SCAN_FAIL };
 #error "mmkit: does not know how this kernel tags pages"
 #endif
 
+/* On 7.x they are a structure of one word. */
+static inline unsigned long *mmkit_page_flags(struct page *page)
+{
+	BUILD_BUG_ON(sizeof(page->flags) != sizeof(unsigned long));
+	return (unsigned long *)&page->flags;
+}
+
 /* Huge pages of hugetlbfs that become tagged do so as a whole, and bear the mark on their head. */
 #ifdef MMKIT_HAVE_MTE_HUGETLB
 #define mmkit_mte_whole_folio(folio)	folio_test_hugetlb(folio)

@@ -167,6 +167,18 @@ void mmkit_redirect_disable(struct mmkit_redirect_table *table);
 bool mmkit_redirect_live(const struct mmkit_redirect_table *table);
 
 /**
+ * mmkit_redirect_quiesce() - wait for those who are inside a replacement
+ * @row: its row, of a table that is live
+ *
+ * Whoever is inside when this returns 0 has come in after it was called, and sees
+ * what the caller has written before.
+ *
+ * Context: process, may sleep.
+ * Return: 0, or -EBUSY when somebody has been inside for ten seconds.
+ */
+int mmkit_redirect_quiesce(const struct mmkit_redirect *row);
+
+/**
  * mmkit_redirect_enter() - a replacement begins
  * @row: its row
  *

@@ -143,6 +143,21 @@ static void row_wait(const struct mmkit_redirect_table *table, const struct mmki
 	}
 }
 
+int mmkit_redirect_quiesce(const struct mmkit_redirect *row)
+{
+	unsigned int rounds;
+
+	/* Whoever was counted before and has not seen what was written has a count that is seen. */
+	synchronize_rcu();
+	for (rounds = 0; row_inside(row); rounds++) {
+		if (rounds == 10 * HZ)
+			return -EBUSY;
+		schedule_timeout_uninterruptible(1);
+	}
+	return 0;
+}
+MMKIT_EXPORT(mmkit_redirect_quiesce);
+
 /* ftrace has given up after a bug: calls come here still, so the text must stay. */
 static void stay_for_ever(const struct mmkit_redirect_table *table)
 {

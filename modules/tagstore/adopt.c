@@ -5,9 +5,6 @@
  *
  * Those in storage move out first, to wherever there is memory. One that is pinned is
  * why the manager refuses. Then all get their room.
- *
- * The huge zero page of the kernel can be tagged, and is nobody's: it is held for as
- * long as the manager is there, and counts as its own.
  */
 #include <linux/fdtable.h>
 #include <linux/file.h>
@@ -22,23 +19,7 @@
 
 #include "hooks.h"
 
-bool mmkit_ts_adopting;
-
-static struct folio *huge_zero;
-
-unsigned long mmkit_ts_huge_zero_pages(void)
-{
-	return huge_zero && mmkit_ts_region_of(folio_pfn(huge_zero)) ?
-	       folio_nr_pages(huge_zero) : 0;
-}
-
-/* Huge, tagged, and part of no area or file: there is one such page. */
-static bool is_huge_zero(struct folio *folio)
-{
-	return folio_test_large(folio) && folio_order(folio) == HPAGE_PMD_ORDER &&
-	       !folio_test_anon(folio) && !READ_ONCE(folio->mapping) &&
-	       !folio_test_hugetlb(folio);
-}
+enum ts_adoption mmkit_ts_adoption;
 
 /* --- virtual machines whose memory is tagged --------------------------------------- */
 
@@ -65,10 +46,15 @@ static int refuse_guests(void)
 
 	rcu_read_lock();
 	for_each_process_thread(group, task) {
+		/* Threads have the same files, as a rule. */
+		if (task != group && READ_ONCE(task->files) == READ_ONCE(group->files))
+			continue;
 		task_lock(task);
 		if (task->files && iterate_fd(task->files, 0, is_mte_guest, NULL))
 			pid = task_tgid_nr(task);
 		task_unlock(task);
+		if (pid)
+			break;
 	}
 	rcu_read_unlock();
 	if (!pid)
@@ -103,7 +89,7 @@ static int move_page(unsigned long pfn)
 		if (err && err != -EBUSY)
 			break;
 	}
-	return err ?: -EBUSY;
+	return mmkit_ts_carries_tags(pfn_to_page(pfn)) ? err ?: -EBUSY : 0;
 }
 
 /* Pages of storage do not go offline while a region has them. */
@@ -138,17 +124,21 @@ static int empty_storage(unsigned long pfn, unsigned long nr)
 /* Held, so that its free cannot be missed. */
 static int adopt_page(struct page *page)
 {
-	struct folio *folio = page_folio(page);
-	int err = 0;
+	struct folio *folio;
+	int err = 0, tries;
 
-	if (!folio_try_get(folio))
-		return 0;
-	if (page_folio(page) == folio && mmkit_ts_carries_tags(page)) {
-		err = mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), true);
-		if (!err && !huge_zero && is_huge_zero(folio)) {
-			huge_zero = folio;
+	/* Who is about to split or to move it lets nobody else have it, for a moment. */
+	for (tries = 0; !folio_try_get(folio = page_folio(page)); tries++) {
+		if (!mmkit_ts_carries_tags(page))
 			return 0;
-		}
+		if (tries == HZ)
+			return -EBUSY;
+		schedule_timeout_killable(1);
+	}
+	if (page_folio(page) == folio && mmkit_ts_carries_tags(page)) {
+		err = mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), TS_PATIENT);
+		if (!err && mmkit_ts_zero_keep(folio))
+			return 0;
 	}
 	folio_put(folio);
 	return err;
@@ -176,6 +166,33 @@ static int adopt_range(unsigned long pfn, unsigned long nr)
 	return 0;
 }
 
+static int adopt_all(void)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < mmkit_ts_nr_regions && !err; i++)
+		err = adopt_range(mmkit_ts_regions[i].blocks.tagged,
+				  mmkit_ts_regions[i].blocks.nr_tagged);
+	return err;
+}
+
+/* --- step by step ------------------------------------------------------------------------- */
+
+/* Whoever is inside a hook sees that. */
+static int enter_phase(enum ts_adoption phase, unsigned int first, unsigned int last)
+{
+	int err = 0;
+
+	WRITE_ONCE(mmkit_ts_adoption, phase);
+	for (; first <= last && !err; first++) {
+		err = mmkit_redirect_quiesce(&mmkit_ts_rows[first]);
+		if (err)
+			pr_err("calls of %s do not come to an end\n", mmkit_ts_rows[first].name);
+	}
+	return err;
+}
+
 int mmkit_ts_adopt(bool simulate)
 {
 	unsigned int i;
@@ -184,24 +201,21 @@ int mmkit_ts_adopt(bool simulate)
 	if (simulate)
 		return 0;
 	err = refuse_guests();
-	WRITE_ONCE(mmkit_ts_adopting, true);
 	for (i = 0; i < mmkit_ts_nr_regions && !err; i++)
 		err = empty_storage(mmkit_ts_regions[i].blocks.storage,
 				    mmkit_ts_regions[i].blocks.nr_storage);
-	WRITE_ONCE(mmkit_ts_adopting, false);
-	/* Pairs with will_be_adopted(). */
-	smp_mb();
-	for (i = 0; i < mmkit_ts_nr_regions && !err; i++)
-		err = adopt_range(mmkit_ts_regions[i].blocks.tagged,
-				  mmkit_ts_regions[i].blocks.nr_tagged);
 	if (err)
-		mmkit_ts_adopt_exit();
-	return err;
-}
-
-void mmkit_ts_adopt_exit(void)
-{
-	if (huge_zero)
-		folio_put(huge_zero);
-	huge_zero = NULL;
+		return err;
+	err = enter_phase(TS_ADOPT_COPY, TS_ROW_MIGRATE, TS_ROW_LAST_MIGRATE);
+	if (err)
+		return err;
+	err = enter_phase(TS_ADOPT_SCAN, TS_ROW_COPY, TS_ROW_COPY);
+	if (err)
+		return err;
+	err = adopt_all();
+	if (err)
+		return err;
+	/* Pairs with will_be_adopted(). Those who were told so before are found now. */
+	smp_store_mb(mmkit_ts_adoption, TS_ADOPT_DONE);
+	return adopt_all() ?: refuse_guests();
 }

@@ -46,15 +46,14 @@ static bool room_for(struct page *page, unsigned long nr)
 {
 	if (nr == 1 && mmkit_ts_reserved(page_to_pfn(page)))
 		return true;
-	return !mmkit_ts_reserve(page_to_pfn(page), nr, false);
+	return !mmkit_ts_reserve(page_to_pfn(page), nr, TS_NOW);
 }
 
-/* The same for pages that come from elsewhere with their tags. */
-static bool room_to_move(struct page *page, unsigned long nr)
+bool mmkit_ts_room_until(enum ts_adoption phase, struct page *page, unsigned long nr)
 {
-	if (READ_ONCE(mmkit_ts_adopting))
-		return !mmkit_ts_lies_in_storage(page_to_pfn(page), nr);
-	return room_for(page, nr);
+	return room_for(page, nr) ||
+	       (READ_ONCE(mmkit_ts_adoption) < phase &&
+		!mmkit_ts_lies_in_storage(page_to_pfn(page), nr));
 }
 
 /* The tags of all pages of a hugetlb folio are copied with the first. */
@@ -63,15 +62,16 @@ static bool room_for_copy(struct page *to)
 	struct folio *dst = page_folio(to);
 
 	if (!mmkit_mte_whole_folio(dst))
-		return room_to_move(to, 1);
-	return to != folio_page(dst, 0) || room_to_move(to, folio_nr_pages(dst));
+		return mmkit_ts_room_until(TS_ADOPT_SCAN, to, 1);
+	return to != folio_page(dst, 0) ||
+	       mmkit_ts_room_until(TS_ADOPT_SCAN, to, folio_nr_pages(dst));
 }
 
-/* Whoever sees that pages are adopted has marked @page before all marks are looked at. */
+/* Whoever is told so has marked the page before all marks are looked at for the last time. */
 static bool will_be_adopted(void)
 {
 	smp_mb();
-	return READ_ONCE(mmkit_ts_adopting);
+	return READ_ONCE(mmkit_ts_adoption) != TS_ADOPT_DONE;
 }
 
 static noinline void mmkit_redirect_fn_copy(struct page *to, struct page *from)
@@ -134,7 +134,7 @@ static noinline int mmkit_redirect_fn_migrate MMKIT_MIGRATE_ARGS
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_MIGRATE]);
 	if (likely(!folio_carries_tags(src)) ||
-	    room_to_move(folio_page(dst, 0), folio_nr_pages(dst)))
+	    mmkit_ts_room_until(TS_ADOPT_COPY, folio_page(dst, 0), folio_nr_pages(dst)))
 		err = mmkit_original(migrate) MMKIT_MIGRATE_PASS;
 	else
 		mmkit_ts_count(TS_STAT_NO_MIGRATION, 1);
@@ -150,8 +150,7 @@ static noinline MMKIT_TARGET_TYPE mmkit_redirect_fn_target MMKIT_TARGET_ARGS
 	MMKIT_TARGET_TYPE target;
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_TARGET]);
-	if (unlikely(mmkit_ts_carries_tags(from)) && !PageCompound(from) &&
-	    !READ_ONCE(mmkit_ts_adopting))
+	if (unlikely(mmkit_ts_carries_tags(from)) && !PageCompound(from))
 		page = mmkit_ts_pool_get(nid < 0 ? page_to_nid(from) : nid, false, &err);
 	target = page ? mmkit_target(page) : mmkit_original(target)(src, private);
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_TARGET]);
@@ -205,7 +204,8 @@ static noinline void mmkit_redirect_fn_sync MMKIT_MTE_SYNC_ARGS
 		nr = folio_nr_pages(folio);
 	}
 	for (; nr; nr--, page++) {
-		if (!mmkit_ts_carries_tags(page) && !room_for(page, 1))
+		/* What was tagged before the load gets room when all do. */
+		if (!room_for(page, 1) && !(mmkit_ts_carries_tags(page) && will_be_adopted()))
 			mmkit_ts_late(page_to_pfn(page), 1);
 	}
 	mmkit_original(sync) MMKIT_MTE_SYNC_PASS;
@@ -220,7 +220,6 @@ MMKIT_REDIRECT_DECLARE(clear, bool, tag_clear_highpages,
 static noinline bool mmkit_redirect_fn_clear(struct page *page, int numpages, bool clear_pages)
 {
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_CLEAR]);
-	mmkit_ts_count(TS_STAT_DROPPED_TAGS, 1);
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_CLEAR]);
 	return clear_pages;
 }

@@ -165,7 +165,8 @@ static struct folio *policy_folio MMKIT_VMA_ALLOC_ARGS
 
 	do {
 		folio = mmkit_vma_alloc_pass(mmkit_original(vma_alloc), plain);
-		if (!folio || !mmkit_ts_reserve(folio_pfn(folio), 1, may_sleep(gfp)))
+		if (!folio || !mmkit_ts_reserve(folio_pfn(folio), 1,
+						 may_sleep(gfp) ? TS_PATIENT : TS_NOW))
 			break;
 		bad[nr++] = folio;
 		folio = NULL;
@@ -251,7 +252,7 @@ static int reserve_folio(struct page *page)
 {
 	struct folio *folio = page_folio(page);
 
-	return mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), true);
+	return mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), TS_PATIENT);
 }
 
 /* One page of an area, held; NULL where there is none, or an error. */
@@ -490,7 +491,17 @@ static struct mmkit_redirect_table table = {
 	.nr	= TS_NR_ROWS,
 };
 
-MMKIT_KSYM_DEFINE_TABLE(ksyms, "tagstore", TS_KSYMS, MMKIT_KSYM_NO_DATA);
+#define TS_DATA(X)									\
+	X(OPTIONAL, huge_zero_folio, "the huge zero page, if tagged, keeps the module from unloading")
+
+MMKIT_KSYM_DEFINE_TABLE(ksyms, "tagstore", TS_KSYMS, TS_DATA);
+
+struct folio *mmkit_ts_huge_zero(void)
+{
+	unsigned long addr = mmkit_ksym_found(&ksyms, "huge_zero_folio");
+
+	return addr ? READ_ONCE(*(struct folio **)addr) : NULL;
+}
 
 /* --- are they alive? ------------------------------------------------------------------- */
 
@@ -509,7 +520,6 @@ static void watch_fn(struct work_struct *work)
 /* --- the whole of it -------------------------------------------------------------------- */
 
 static bool hooked;
-static unsigned long zero_pages;
 
 int mmkit_ts_cpu_check(bool simulate)
 {
@@ -526,35 +536,6 @@ int mmkit_ts_cpu_check(bool simulate)
 	return 0;
 }
 
-unsigned long mmkit_ts_zero_pages(void)
-{
-	return zero_pages + mmkit_ts_huge_zero_pages();
-}
-
-/*
- * Who reads memory that was never written reads the tags of the zero page. The kernel
- * cleared them when it came up; what was lent since then holds something else. Its own
- * mapping of that page can be read-only.
- */
-static int reserve_zero_page(void)
-{
-	struct page *page = ZERO_PAGE(0);
-	int err = mmkit_ts_reserve(page_to_pfn(page), 1, true);
-	void *addr;
-
-	if (err) {
-		pr_err("no storage for the tags of the zero page (%d)\n", err);
-		return err;
-	}
-	addr = vmap(&page, 1, VM_MAP, pgprot_tagged(PAGE_KERNEL));
-	if (!addr)
-		return -ENOMEM;
-	mmkit_ksym(mte_clear_page_tags)(addr);
-	vunmap(addr);
-	zero_pages = mmkit_ts_region_of(page_to_pfn(page)) ? 1 : 0;
-	return 0;
-}
-
 int mmkit_ts_hooks_init(bool simulate)
 {
 	int err;
@@ -567,7 +548,7 @@ int mmkit_ts_hooks_init(bool simulate)
 	err = callers_init();
 	if (err)
 		goto err_ksyms;
-	err = reserve_zero_page();
+	err = mmkit_ts_zero_init();
 	if (err)
 		goto err_ksyms;
 	mmkit_ts_copy_rows(mmkit_ts_rows);
@@ -590,5 +571,6 @@ void mmkit_ts_hooks_exit(void)
 		return;
 	cancel_delayed_work_sync(&watch);
 	mmkit_redirect_disable(&table);
+	mmkit_ts_zero_exit();
 	mmkit_ksym_release(&ksyms);
 }

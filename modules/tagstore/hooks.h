@@ -15,13 +15,17 @@
 enum {
 	TS_ROW_VMA_ALLOC, TS_ROW_MPROTECT, TS_ROW_SHMEM, TS_ROW_MAP_PAGES, TS_ROW_THP,
 	TS_ROW_MFILL, TS_ROW_KVM_CAP,
-	TS_ROW_COPY, TS_ROW_SYNC, TS_ROW_RESTORE, TS_ROW_SAVE, TS_ROW_MIGRATE,
+	TS_ROW_COPY, TS_ROW_SYNC, TS_ROW_RESTORE, TS_ROW_SAVE,
 	TS_ROW_TARGET, TS_ROW_COLLAPSE,
 #ifdef MMKIT_HAVE_TAG_CLEAR_HIGHPAGES
 	TS_ROW_CLEAR,
 #endif
+	TS_ROW_MIGRATE,
 #ifdef MMKIT_HAVE_MTE_HUGETLB
-	TS_ROW_HUGE_ALLOC, TS_ROW_HUGE_FAULT, TS_ROW_HUGE_FREE, TS_ROW_HUGE_MIGRATE,
+	TS_ROW_HUGE_MIGRATE, TS_ROW_LAST_MIGRATE = TS_ROW_HUGE_MIGRATE,
+	TS_ROW_HUGE_ALLOC, TS_ROW_HUGE_FAULT, TS_ROW_HUGE_FREE,
+#else
+	TS_ROW_LAST_MIGRATE = TS_ROW_MIGRATE,
 #endif
 	TS_NR_ROWS
 };
@@ -29,23 +33,35 @@ enum {
 extern struct mmkit_redirect mmkit_ts_rows[TS_NR_ROWS];
 
 /*
- * While tagged pages leave storage at load they may go where no room is for their tags:
- * they have none where they are, and all get theirs afterwards.
+ * What the load of the manager has come to. Tagged pages in storage move out first, to
+ * where there is room, or there is none for their tags, as there was none before. Then
+ * no more moves without room begin, then no more copies, and all tagged pages get room.
  */
-extern bool mmkit_ts_adopting;
+enum ts_adoption { TS_ADOPT_MOVE, TS_ADOPT_COPY, TS_ADOPT_SCAN, TS_ADOPT_DONE };
+extern enum ts_adoption mmkit_ts_adoption;
+
+/* Room for pages that come from elsewhere with their tags; before @phase they may do without. */
+bool mmkit_ts_room_until(enum ts_adoption phase, struct page *page, unsigned long nr);
+
+/* The kernel's huge zero page, NULL when there is none or it cannot be found. */
+struct folio *mmkit_ts_huge_zero(void);
+
+/* zero.c: room for the pages of zeros. */
+int mmkit_ts_zero_init(void);
+void mmkit_ts_zero_exit(void);
+/* A tagged folio is the huge one, and is held from now on: the reference of the caller. */
+bool mmkit_ts_zero_keep(struct folio *folio);
 
 /* Fill in the rows of copy.c and hugetlb.c. */
 void mmkit_ts_copy_rows(struct mmkit_redirect *rows);
 void mmkit_ts_hugetlb_rows(struct mmkit_redirect *rows);
 
-/* The mark of a page. A hugetlb folio that can be tagged has it on its head alone. */
+/* The mark of a page, held or not. A hugetlb folio that can be tagged has it on its head alone. */
 static inline bool mmkit_ts_carries_tags(struct page *page)
 {
-	struct folio *folio = page_folio(page);
-
-	return test_bit(PG_mte_tagged,
-			folio_flags(folio, mmkit_mte_whole_folio(folio) ? 0 :
-				    folio_page_idx(folio, page)));
+	if (mmkit_mte_whole_folio(page_folio(page)))
+		page = folio_page(page_folio(page), 0);
+	return test_bit(PG_mte_tagged, mmkit_page_flags(page));
 }
 
 #ifdef MMKIT_HAVE_MTE_HUGETLB

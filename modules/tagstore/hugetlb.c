@@ -33,9 +33,9 @@ MMKIT_REDIRECT_DECLARE(huge_migrate, int, hugetlbfs_migrate_folio,
 
 static bool shared_tagged;
 
-static int reserve_huge(struct folio *folio, bool sleep)
+static int reserve_huge(struct folio *folio)
 {
-	return mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), sleep);
+	return mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), TS_PATIENT);
 }
 
 static noinline struct folio *mmkit_redirect_fn_huge_alloc(struct vm_area_struct *vma,
@@ -48,7 +48,7 @@ static noinline struct folio *mmkit_redirect_fn_huge_alloc(struct vm_area_struct
 	folio = mmkit_original(huge_alloc)(vma, addr, cow_from_owner);
 	if ((unlikely(vma->vm_flags & VM_MTE) ||
 	     unlikely(READ_ONCE(shared_tagged) && vma->vm_flags & VM_SHARED)) &&
-	    !IS_ERR(folio) && reserve_huge(folio, true)) {
+	    !IS_ERR(folio) && reserve_huge(folio)) {
 		mmkit_ksym(restore_reserve_on_error)(hstate_vma(vma), vma, addr, folio);
 		folio_put(folio);
 		/* Not -ENOMEM, after which the fault would be tried for ever. */
@@ -72,7 +72,7 @@ static int prepare_cached(struct vm_area_struct *vma, unsigned long address)
 	folio = filemap_get_folio(vma->vm_file->f_mapping, index);
 	if (IS_ERR(folio))
 		return 0;
-	err = reserve_huge(folio, true);
+	err = reserve_huge(folio);
 	folio_put(folio);
 	return err;
 }
@@ -106,7 +106,8 @@ static noinline int mmkit_redirect_fn_huge_migrate(struct address_space *mapping
 	int err = -EBUSY;
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_HUGE_MIGRATE]);
-	if (likely(!mmkit_ts_carries_tags(folio_page(src, 0))) || !reserve_huge(dst, false))
+	if (likely(!mmkit_ts_carries_tags(folio_page(src, 0))) ||
+	    mmkit_ts_room_until(TS_ADOPT_COPY, folio_page(dst, 0), folio_nr_pages(dst)))
 		err = mmkit_original(huge_migrate)(mapping, dst, src, mode);
 	else
 		mmkit_ts_count(TS_STAT_NO_MIGRATION, 1);
@@ -124,7 +125,7 @@ void mmkit_ts_hugetlb_rows(struct mmkit_redirect *rows)
 	};
 	unsigned int i;
 
-	for (i = TS_ROW_HUGE_ALLOC; i < ARRAY_SIZE(mine); i++)
+	for (i = TS_ROW_HUGE_MIGRATE; i < ARRAY_SIZE(mine); i++)
 		rows[i] = mine[i];
 }
 

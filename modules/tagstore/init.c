@@ -46,14 +46,23 @@ void mmkit_ts_used(void)
 		__module_get(THIS_MODULE);
 }
 
-/* Pages that somebody else than the module needs. Its own are counted first: they only go. */
+static unsigned long own_pages(void)
+{
+	return mmkit_ts_pool_count() + mmkit_ts_zero_pages();
+}
+
+/*
+ * Pages that somebody else than the module needs. Its own can come or go meanwhile: looked at
+ * before and after, so that none that is somebody else's is taken for one of them.
+ */
 static bool in_use(void)
 {
-	unsigned long own = mmkit_ts_pool_count() + mmkit_ts_zero_pages();
+	unsigned long own = own_pages(), counted;
 
-	/* A page on its way from one to the other is counted as used, not as nobody's. */
 	smp_rmb();
-	return mmkit_ts_counted_pages() > own;
+	counted = mmkit_ts_counted_pages();
+	smp_rmb();
+	return counted > min(own, own_pages());
 }
 
 void mmkit_ts_perhaps_unused(void)
@@ -104,7 +113,7 @@ static bool keep_storage(void)
 /* With the hooks still there: nobody tags a page whose storage is lent. */
 static void storage_take(void)
 {
-	unsigned long lost = keep_storage() ? mmkit_ts_take_all() : 0;
+	unsigned long lost = keep_storage() ? mmkit_ts_take_all_unkillable() : 0;
 
 	if (lost)
 		pr_warn("%lu bytes of tag storage stay lent: nothing may use PROT_MTE until the module is loaded again\n",
@@ -149,8 +158,7 @@ static int __init tagstore_init(void)
 	err = mmkit_ts_adopt(mmkit_ts_simulate);
 	if (err)
 		goto err_hooks;
-	if (kept)
-		mmkit_ts_kept_idle();
+	mmkit_ts_start_lending();
 	mmkit_ts_perhaps_unused();
 	/* Nothing fails after this: an open file would outlive the module. */
 	mmkit_ts_report_files();
@@ -177,7 +185,6 @@ module_init(tagstore_init);
 static void __exit tagstore_exit(void)
 {
 	storage_take();
-	mmkit_ts_adopt_exit();
 	mmkit_ts_hooks_exit();
 	mmkit_ts_events_exit();
 	mmkit_component_unregister(&mmkit_ts_component);

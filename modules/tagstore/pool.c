@@ -100,7 +100,8 @@ static int pool_add_chunk(struct ts_pool *pool, int nid, unsigned int order)
 			err = nr ? -EBUSY : -ENOMEM;
 			break;
 		}
-		err = mmkit_ts_reserve(page_to_pfn(page), 1UL << order, true);
+		err = mmkit_ts_reserve(page_to_pfn(page), 1UL << order,
+				       order ? TS_ONCE : TS_PATIENT);
 		if (!err)
 			pool_add(pool, page, order);
 		else

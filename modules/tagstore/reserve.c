@@ -20,9 +20,6 @@
 #include "maintain.h"
 #include "tagstore.h"
 
-/* A page of storage can be pinned for a moment by whoever looks at it. */
-#define TS_TAKE_TRIES	5
-
 /* Pages of [@pfn, @end) that lie in one region, or in none. */
 static unsigned long part_of(unsigned long pfn, unsigned long end, struct ts_region **region)
 {
@@ -62,19 +59,20 @@ static void count_latency(ktime_t since)
 						TS_LATENCY_BUCKETS - 1)]);
 }
 
-int mmkit_ts_take(struct ts_region *region, unsigned long block, unsigned long nr)
+int mmkit_ts_take(struct ts_region *region, unsigned long block, unsigned long nr,
+		  unsigned int tries)
 {
 	struct ts_blocks *b = &region->blocks;
 	unsigned long start = ts_block_storage(b, block), pages = nr * b->block_pages;
 	unsigned long i, used;
-	int err, tries;
+	int err;
 
 	lockdep_assert_held(&region->lock);
-	for (tries = 1; ; tries++) {
+	for (;;) {
 		used = in_use(start, start + pages);
 		err = mmkit_contig_take(start, start + pages, region->cma);
 		mmkit_ts_count(TS_STAT_TAKES, 1);
-		if (err != -EBUSY || tries == TS_TAKE_TRIES)
+		if (err != -EBUSY || !--tries)
 			break;
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -94,7 +92,8 @@ int mmkit_ts_take(struct ts_region *region, unsigned long block, unsigned long n
 }
 
 /* Holds @block, and takes it and those behind it, up to @last, that are lent. */
-static int take_and_hold(struct ts_region *region, unsigned long block, unsigned long last)
+static int take_and_hold(struct ts_region *region, unsigned long block, unsigned long last,
+			 unsigned int tries)
 {
 	struct ts_blocks *b = &region->blocks;
 	ktime_t since = ktime_get();
@@ -106,7 +105,7 @@ static int take_and_hold(struct ts_region *region, unsigned long block, unsigned
 	while (block + run <= last && !READ_ONCE(b->users[block + run]))
 		run++;
 	if (run)
-		err = mmkit_ts_take(region, block, run);
+		err = mmkit_ts_take(region, block, run, tries);
 	if (!err)
 		ts_block_hold(b, block);
 	mutex_unlock(&region->lock);
@@ -125,7 +124,8 @@ static void drop_blocks(struct ts_region *region, unsigned long block, unsigned 
 	}
 }
 
-static int hold_blocks(struct ts_region *region, unsigned long pfn, unsigned long nr, bool sleep)
+static int hold_blocks(struct ts_region *region, unsigned long pfn, unsigned long nr,
+		       unsigned int tries)
 {
 	struct ts_blocks *b = &region->blocks;
 	unsigned long first = ts_block_of(b, pfn);
@@ -135,7 +135,7 @@ static int hold_blocks(struct ts_region *region, unsigned long pfn, unsigned lon
 	for (block = first; block <= last; block++) {
 		if (ts_block_hold(b, block))
 			continue;
-		err = sleep ? take_and_hold(region, block, last) : -EAGAIN;
+		err = tries ? take_and_hold(region, block, last, tries) : -EAGAIN;
 		if (err) {
 			drop_blocks(region, first, block);
 			return err;
@@ -160,7 +160,7 @@ bool mmkit_ts_reserved(unsigned long pfn)
 	return ts_page_state(&region->blocks, pfn) == TS_RESERVED;
 }
 
-int mmkit_ts_reserve(unsigned long pfn, unsigned long nr, bool sleep)
+int mmkit_ts_reserve(unsigned long pfn, unsigned long nr, unsigned int tries)
 {
 	struct ts_region *region;
 	unsigned long at, len, held = pfn, i;
@@ -170,7 +170,8 @@ int mmkit_ts_reserve(unsigned long pfn, unsigned long nr, bool sleep)
 		return -EINVAL;
 	for_each_part(region, at, len, pfn, nr) {
 		/* With a blown fuse only what is taken already can be trusted. */
-		err = hold_blocks(region, at, len, sleep && !mmkit_fuse_blown(&mmkit_ts_component));
+		err = hold_blocks(region, at, len,
+				  mmkit_fuse_blown(&mmkit_ts_component) ? TS_NOW : tries);
 		if (err)
 			break;
 		held = at + len;
@@ -182,7 +183,7 @@ int mmkit_ts_reserve(unsigned long pfn, unsigned long nr, bool sleep)
 				ts_page_reserve(&region->blocks, at + i);
 		}
 		mmkit_ts_count(TS_STAT_RESERVES, 1);
-	} else if (sleep) {
+	} else if (tries) {
 		mmkit_ts_count(TS_STAT_RESERVE_FAILURES, 1);
 		if (err == -EAGAIN)
 			err = -EIO;
@@ -249,11 +250,12 @@ int mmkit_ts_evacuate(unsigned long pfn, unsigned long nr)
 		flags = memalloc_pin_save();
 		err = mmkit_contig_take(pfn, pfn + lent, region->cma);
 		memalloc_pin_restore(flags);
-		if (!err)
+		if (!err) {
 			free_contig_range(pfn, lent);
+			mmkit_ts_count(TS_STAT_EVACUATIONS, lent);
+		}
 	}
 	mutex_unlock(&region->lock);
-	mmkit_ts_count(TS_STAT_EVACUATIONS, 1);
 	return err;
 }
 
@@ -261,7 +263,8 @@ int mmkit_tagstore_reserve(struct page *page, unsigned int order, gfp_t gfp)
 {
 	if (mmkit_fuse_blown(&mmkit_ts_component))
 		return -EIO;
-	return mmkit_ts_reserve(page_to_pfn(page), 1UL << order, gfpflags_allow_blocking(gfp));
+	return mmkit_ts_reserve(page_to_pfn(page), 1UL << order,
+				gfpflags_allow_blocking(gfp) ? TS_PATIENT : TS_NOW);
 }
 MMKIT_EXPORT(mmkit_tagstore_reserve);
 

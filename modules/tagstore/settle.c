@@ -20,7 +20,7 @@ unsigned int mmkit_ts_linger_ms = 1000;
 static struct workqueue_struct *wq;
 static bool kicked;
 static bool closing;	/* no new round */
-static bool keeping;	/* nothing is lent any more */
+static bool keeping = true;	/* nothing is lent: not yet, or not any more */
 
 static void settle_work_fn(struct work_struct *work);
 static DECLARE_DELAYED_WORK(settle_work, settle_work_fn);
@@ -100,7 +100,7 @@ static int take_late(struct ts_region *region, unsigned long block)
 
 	mutex_lock(&region->lock);
 	if (!READ_ONCE(b->users[block]))
-		err = mmkit_ts_take(region, block, 1);
+		err = mmkit_ts_take(region, block, 1, TS_PATIENT);
 	if (!err)
 		ts_block_hold(b, block);
 	mutex_unlock(&region->lock);
@@ -172,9 +172,9 @@ static unsigned long take_blocks(struct ts_region *region, unsigned long block, 
 	for (; block < end; block += run ?: 1) {
 		for (run = 0; block + run < end && !READ_ONCE(b->users[block + run]); run++)
 			;
-		if (!run || !mmkit_ts_take(region, block, run))
+		if (!run || !mmkit_ts_take(region, block, run, run > 1 ? TS_ONCE : TS_PATIENT))
 			continue;
-		if (run > 1 && mmkit_ts_take(region, block, 1))
+		if (run > 1 && mmkit_ts_take(region, block, 1, TS_PATIENT))
 			lost += b->block_pages;
 		else if (run == 1)
 			lost += b->block_pages;
@@ -200,6 +200,22 @@ unsigned long mmkit_ts_take_all(void)
 		}
 	}
 	return lost;
+}
+
+static unsigned long not_taken;
+
+static void take_fn(struct work_struct *work)
+{
+	not_taken = mmkit_ts_take_all();
+}
+static DECLARE_WORK(take_work, take_fn);
+
+/* A worker hears no signals. */
+unsigned long mmkit_ts_take_all_unkillable(void)
+{
+	queue_work(wq, &take_work);
+	flush_work(&take_work);
+	return not_taken;
 }
 
 void mmkit_ts_settle_all(void)
@@ -283,11 +299,12 @@ bool mmkit_ts_find_kept(void)
 	return found;
 }
 
-void mmkit_ts_kept_idle(void)
+void mmkit_ts_start_lending(void)
 {
 	unsigned long block;
 	unsigned int i;
 
+	WRITE_ONCE(keeping, false);
 	for (i = 0; i < mmkit_ts_nr_regions; i++) {
 		struct ts_region *region = &mmkit_ts_regions[i];
 

@@ -98,12 +98,16 @@ static inline bool mmkit_ts_is_storage(unsigned long pfn)
 
 /* --- reserve.c: taking storage before pages are tagged --------------------------------- */
 
+/* How often storage that is lent is asked for: a page there can be pinned for a moment. */
+#define TS_NOW		0	/* not at all, and without sleeping */
+#define TS_ONCE		1	/* there is other memory to be had */
+#define TS_PATIENT	5
+
 /*
- * Pages [@pfn, @pfn + @nr) are about to carry tags. @sleep: storage that is lent may be
- * taken back. 0, -EAGAIN (would have to sleep), -EBUSY, -EINTR, -ENOMEM, -EIO (fuse), or
+ * Pages [@pfn, @pfn + @nr) are about to carry tags. @tries: as above. 0, -EAGAIN (would have to sleep), -EBUSY, -EINTR, -ENOMEM, -EIO (fuse), or
  * -EINVAL when one of them lies in storage.
  */
-int mmkit_ts_reserve(unsigned long pfn, unsigned long nr, bool sleep);
+int mmkit_ts_reserve(unsigned long pfn, unsigned long nr, unsigned int tries);
 /* They are free, or carry tags no more. Any context. */
 void mmkit_ts_free(unsigned long pfn, unsigned long nr);
 /* They carry tags already, and no room was made: count it, and make some soon. Any context. */
@@ -113,7 +117,8 @@ bool mmkit_ts_reserved(unsigned long pfn);
 /* Moves what is in pages of one region's storage elsewhere. Process context. */
 int mmkit_ts_evacuate(unsigned long pfn, unsigned long nr);
 /* Under the lock of the region: takes @nr blocks that are lent. */
-int mmkit_ts_take(struct ts_region *region, unsigned long block, unsigned long nr);
+int mmkit_ts_take(struct ts_region *region, unsigned long block, unsigned long nr,
+		  unsigned int tries);
 
 /* --- init.c: the module cannot go while pages are tagged -------------------------------- */
 
@@ -135,13 +140,15 @@ void mmkit_ts_freed_in(struct ts_region *region, unsigned long block);
 void mmkit_ts_idle(struct ts_region *region, unsigned long block);
 /* Takes all storage, and lends none any more; returns pages that could not be had. */
 unsigned long mmkit_ts_take_all(void);
+/* The same, whoever wants to kill the caller. */
+unsigned long mmkit_ts_take_all_unkillable(void);
 /* Settles all that is pending and lends all that is idle, now. Process context. */
 void mmkit_ts_settle_all(void);
 /* What is taken stays so when the module goes, and the next load finds it. */
 void mmkit_ts_leave_kept(void);
 bool mmkit_ts_find_kept(void);
-/* What was found and nobody needs can be lent. */
-void mmkit_ts_kept_idle(void);
+/* Whose storage is taken is known: what nobody needs can be lent from now on. */
+void mmkit_ts_start_lending(void);
 /* When nothing counts any more: lends whatever is taken. */
 void mmkit_ts_lend_all(void);
 
@@ -164,7 +171,7 @@ unsigned long mmkit_ts_pool_count(void);
 int mmkit_ts_events_init(void);
 void mmkit_ts_events_exit(void);
 
-/* --- hooks.c, copy.c: where pages become tagged (arm64) ------------------------------------ */
+/* --- hooks.c, copy.c, zero.c: where pages become tagged (arm64) ------------------------------------ */
 
 #ifdef CONFIG_ARM64
 /* Can this CPU have tags, and has the kernel none of its own? One pr_err if not. */
@@ -175,9 +182,6 @@ void mmkit_ts_hooks_exit(void);
 unsigned long mmkit_ts_zero_pages(void);
 /* Reserves for pages that are tagged already; refuses what cannot be had. */
 int mmkit_ts_adopt(bool simulate);
-void mmkit_ts_adopt_exit(void);
-/* What is reserved for the huge zero page. */
-unsigned long mmkit_ts_huge_zero_pages(void);
 #else
 static inline int mmkit_ts_cpu_check(bool simulate)
 {
@@ -190,7 +194,6 @@ static inline int mmkit_ts_hooks_init(bool simulate) { return 0; }
 static inline void mmkit_ts_hooks_exit(void) { }
 static inline unsigned long mmkit_ts_zero_pages(void) { return 0; }
 static inline int mmkit_ts_adopt(bool simulate) { return 0; }
-static inline void mmkit_ts_adopt_exit(void) { }
 #endif
 
 /* --- report.c: what the user sees ---------------------------------------------------------- */

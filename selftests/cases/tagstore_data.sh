@@ -4,7 +4,7 @@
 # kernel's own tables say.
 # vm: smp=2 timeout=240
 # vm-amd64: mem=1G append="init_on_alloc=0 movablecore=256M"
-# vm-arm64: mem=2112M dtb=tagstore
+# vm-arm64: mem=1056M dtb=tagstore_small
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/tagstore.sh
@@ -85,7 +85,7 @@ done
 # --- data in storage ---
 if [ $arch = aarch64 ]; then
 	# All but a little. The rest gets room when every sixth piece is given back.
-	file=64 anon=$(($(meminfo MemAvailable) / 1024 - 4 - 64)) need=128
+	file=64 anon=$(($(meminfo MemAvailable) / 1024 - 4 - 64)) need=96
 else
 	# Files and memory of processes go where storage lies before they go elsewhere.
 	file=64 anon=240 need=192

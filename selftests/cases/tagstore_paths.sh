@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Every way in which a page becomes tagged, with the manager: no tag is written before there is room
 # for it, which a checker sees that shares nothing with the manager, and afterwards nothing is kept.
-# vm: arch=arm64 mem=2112M timeout=400 dtb=tagstore emulator=backports
+# vm: arch=arm64 mem=1056M timeout=400 dtb=tagstore_small emulator=backports
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/tagstore.sh

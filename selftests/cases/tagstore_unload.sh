@@ -2,7 +2,7 @@
 # The manager cannot go while pages are tagged. When it has gone no storage is lent, unless it was
 # told that no tags live there. It can be loaded while pages are tagged: those that lie in storage
 # move, with data and tags, and where one cannot, it refuses.
-# vm: arch=arm64 mem=2112M dtb=tagstore smp=2 emulator=backports timeout=300
+# vm: arch=arm64 mem=1056M dtb=tagstore_small smp=2 emulator=backports timeout=300
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/tagstore.sh
@@ -11,7 +11,7 @@ meminfo() { awk -v key="$1:" '$1 == key { print $2 }' /proc/meminfo; }
 
 # Pages of storage that nobody has said anything of, and that are on no list.
 silent() { /mmkit/bin/keep_data pages $storage_start $storage_size | awk '$1 == "silent" { print $2 }'; }
-all_silent() { [ "$(silent)" = $((storage_size / $(page_bytes))) ]; }
+all_silent() { [ "$(silent)" = $storage_pages ]; }
 # Free pages on the lists of the CPUs say nothing, either: there are so many of them, of all memory.
 on_lists() { awk '$1 == "count:" { n += $2 } END { print n + 0 }' /proc/zoneinfo; }
 all_lent() { [ "$(silent)" -le "$(on_lists)" ]; }
@@ -55,7 +55,7 @@ cma_after=$(meminfo CmaFree)
 check "CmaFree is lower by the $free_before kB of storage that were free ($cma_before kB, now $cma_after)" \
 	near $((cma_before - cma_after)) $free_before 4096
 walk
-check "pages of storage are kept, and nothing is tagged" [ "$(walked kept_pages)" = 16384 -a "$(walked tagged_pages)" = 0 ]
+check "pages of storage are kept, and nothing is tagged" [ "$(walked kept_pages)" = $storage_pages -a "$(walked tagged_pages)" = 0 ]
 check "a program can use tags without the manager" /mmkit/bin/mte_paths first_touch
 # Its redirects cannot be had, where ftrace can be switched off: what is kept stays so.
 if echo 0 2> /dev/null > /proc/sys/kernel/ftrace_enabled; then
@@ -114,13 +114,13 @@ unload mmkit_tagstore
 tidy_paths
 
 # As many as there is memory for: what is not in use of storage is needed for their tags.
-holds $(($(meminfo MemAvailable) / 1024 - 192)) || fail "a program tags all the memory there is"
+holds $(($(meminfo MemAvailable) / 1024 - 96)) || fail "a program tags all the memory there is"
 tagged_now
-check "$(walked tagged_storage_pages) of $tagged tagged pages lie in storage" [ "$(walked tagged_storage_pages)" -gt 1000 ]
+check "$(walked tagged_storage_pages) of $tagged tagged pages lie in storage" [ "$(walked tagged_storage_pages)" -gt 100 ]
 loaded_late
 
 # --- one of them cannot move ---
-holds $(($(meminfo MemAvailable) / 1024 - 192)) $storage_start $storage_size ||
+holds $(($(meminfo MemAvailable) / 1024 - 96)) $storage_start $storage_size ||
 	fail "a program pins a tagged page in storage: $(cat /tmp/held)"
 want_errno EBUSY mmkit_tagstore give_back=1
 expect_dmesg 'mmkit: tagstore: page 0x[0-9a-f]* is tagged already, lies in tag storage and cannot leave it'

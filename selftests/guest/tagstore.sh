@@ -19,11 +19,12 @@
 tagstore=/sys/kernel/mmkit/tagstore
 tagwatch=/sys/kernel/debug/mmkit_tagwatch
 
-# A machine with 2112 MiB, from 1 GiB on: the last 64 of them hold the tags of all others.
+# A machine with 1056 MiB, from 1 GiB on: the last 32 of them hold the tags of all others.
 ram_start=0x40000000
-storage_start=0xc0000000
-storage_size=$((64 << 20))
-tagged_size=$((2048 << 20))
+storage_start=0x80000000
+storage_size=$((32 << 20))
+storage_pages=$((storage_size / $(page_bytes)))
+tagged_size=$((1024 << 20))
 
 # The emulator keeps tags elsewhere: what the manager had can be lent when it goes.
 load_tagstore()
@@ -103,7 +104,7 @@ _movable_storage()
 _simulated_region()
 {
 	if [ "$(uname -m)" = aarch64 ]; then
-		sim_storage=$storage_start sim_bytes=$((60 << 20)) sim_tagged=$ram_start sim_cma=1
+		sim_storage=$storage_start sim_bytes=$((24 << 20)) sim_tagged=$ram_start sim_cma=1
 	else
 		sim_storage=$(printf %#x "$(_movable_storage)")
 		sim_bytes=$((12 << 20)) sim_tagged=0x1000000 sim_cma=0
