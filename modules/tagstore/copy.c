@@ -70,6 +70,7 @@ static bool room_for_copy(struct page *to)
 /* Whoever is told so has marked the page before all marks are looked at for the last time. */
 static bool will_be_adopted(void)
 {
+	/* Pairs with smp_store_mb() in mmkit_ts_adopt(). */
 	smp_mb();
 	return READ_ONCE(mmkit_ts_adoption) != TS_ADOPT_DONE;
 }
@@ -176,10 +177,10 @@ static bool file_carries_tags(struct file *file, pgoff_t start)
 }
 
 static noinline MMKIT_COLLAPSE_RET mmkit_redirect_fn_collapse(struct mm_struct *mm,
-							       unsigned long addr,
-							       struct file *file,
-							       unsigned long start,
-							       struct collapse_control *cc)
+							      unsigned long addr,
+							      struct file *file,
+							      unsigned long start,
+							      struct collapse_control *cc)
 {
 	MMKIT_COLLAPSE_RET ret = MMKIT_SCAN_FAIL;
 

@@ -159,14 +159,14 @@ static void no_storage(const struct vm_area_struct *vma, unsigned long addr, int
 /* A policy wants certain nodes: the kernel chooses, and what lies in storage is no choice. */
 static struct folio *policy_folio MMKIT_VMA_ALLOC_ARGS
 {
+	unsigned int tries = may_sleep(gfp) ? TS_PATIENT : TS_NOW;
 	struct folio *folio, *bad[TS_OTHER_PAGES];
 	gfp_t plain = gfp & ~(__GFP_ZERO | __GFP_ZEROTAGS | __GFP_MOVABLE);
 	unsigned int nr = 0;
 
 	do {
 		folio = mmkit_vma_alloc_pass(mmkit_original(vma_alloc), plain);
-		if (!folio || !mmkit_ts_reserve(folio_pfn(folio), 1,
-						 may_sleep(gfp) ? TS_PATIENT : TS_NOW))
+		if (!folio || !mmkit_ts_reserve(folio_pfn(folio), 1, tries))
 			break;
 		bad[nr++] = folio;
 		folio = NULL;
@@ -492,7 +492,8 @@ static struct mmkit_redirect_table table = {
 };
 
 #define TS_DATA(X)									\
-	X(OPTIONAL, huge_zero_folio, "the huge zero page, if tagged, keeps the module from unloading")
+	X(OPTIONAL, huge_zero_folio,							\
+	  "the huge zero page, if tagged, keeps the module from unloading")
 
 MMKIT_KSYM_DEFINE_TABLE(ksyms, "tagstore", TS_KSYMS, TS_DATA);
 
@@ -512,7 +513,8 @@ static DECLARE_DELAYED_WORK(watch, watch_fn);
 static void watch_fn(struct work_struct *work)
 {
 	if (!mmkit_redirect_live(&table))
-		mmkit_fuse_blow(&mmkit_ts_component, "a redirect is gone: pages become tagged unseen");
+		mmkit_fuse_blow(&mmkit_ts_component,
+				"a redirect is gone: pages become tagged unseen");
 	else
 		schedule_delayed_work(&watch, HZ);
 }

@@ -59,8 +59,10 @@ static bool in_use(void)
 {
 	unsigned long own = own_pages(), counted;
 
+	/* The pool lets a page go before it is counted out. */
 	smp_rmb();
 	counted = mmkit_ts_counted_pages();
+	/* And a new one is counted in before the pool has it. */
 	smp_rmb();
 	return counted > min(own, own_pages());
 }
