@@ -88,7 +88,7 @@ if [ $arch = aarch64 ]; then
 	file=64 anon=$(($(meminfo MemAvailable) / 1024 - 4 - 64)) need=96
 else
 	# Files and memory of processes go where storage lies before they go elsewhere.
-	file=64 anon=240 need=192
+	file=64 anon=240 need=128
 fi
 /mmkit/bin/keep_data $anon 6 /tmp/data $file > /tmp/kept &
 keeper=$!
