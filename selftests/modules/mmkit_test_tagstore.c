@@ -7,6 +7,8 @@
  *	api		 looks at all there is to see, with nothing reserved before and after
  *	hold MEGABYTES	 reserves pages, and keeps them; "release" frees them
  *	pin FIRST NR	 takes pages of storage, counted from its first; "unpin" gives them back
+ *	move FIRST NR	 empties pages that the storage serves, counted from the first: what is in
+ *			 them moves, as it does for whoever wants contiguous memory
  *	reserve FIRST ORDER, dying FIRST ORDER
  *			 of the memory that the storage serves, counted from its first page;
  *			 with a signal pending that kills, in the second case
@@ -453,20 +455,43 @@ static int run_unpin(char *args)
 	return 0;
 }
 
+/* Somebody may have hold of a page for a moment. */
+static int take(unsigned long first, unsigned long nr, bool in_cma)
+{
+	int err = -EBUSY, tries;
+
+	for (tries = 0; tries < 50 && err == -EBUSY; tries++) {
+		err = mmkit_contig_take(first, first + nr, in_cma);
+		if (err)
+			msleep(20);
+	}
+	return err;
+}
+
+static int run_move(char *args)
+{
+	unsigned long first, nr;
+	int err;
+
+	if (sscanf(args, "%lu %lu", &first, &nr) != 2 || !nr || first + nr > nr_tagged())
+		return -EINVAL;
+	first += PHYS_PFN(tagged);
+	err = take(first, nr, false);
+	if (!err)
+		free_contig_range(first, nr);
+	return err;
+}
+
 static int run_pin(char *args)
 {
 	unsigned long first, nr;
-	int err = -EBUSY, tries;
+	int err;
 
 	if (nr_pins == MAX_PINS || sscanf(args, "%lu %lu", &first, &nr) != 2 || !nr ||
 	    first + nr > PHYS_PFN(storage_bytes))
 		return -EINVAL;
 	first += PHYS_PFN(storage);
-	for (tries = 0; tries < 50 && err == -EBUSY; tries++) {
-		err = mmkit_contig_take(first, first + nr, cma);
-		if (err)
-			msleep(20);
-	}
+	err = take(first, nr, cma);
 	if (err)
 		return err;
 	pins[nr_pins].pfn = first;
@@ -536,7 +561,8 @@ static int run_fuse(char *args)
 
 TEST_COMMANDS(
 	{ "api", run_api }, { "hold", run_hold }, { "release", run_release },
-	{ "pin", run_pin }, { "unpin", run_unpin }, { "reserve", run_reserve },
+	{ "move", run_move }, { "pin", run_pin }, { "unpin", run_unpin },
+	{ "reserve", run_reserve },
 	{ "dying", run_dying }, { "free", run_free }, { "fuse", run_fuse },
 );
 
