@@ -140,6 +140,8 @@ static void refill_fn(struct work_struct *work)
 		if (xchg(&pools[nid].wanted, false))
 			pool_refill(&pools[nid], nid);
 	}
+	/* Whoever asked may be gone, and what waits here is no reason to stay. */
+	mmkit_ts_perhaps_unused();
 }
 static DECLARE_WORK(refill_work, refill_fn);
 

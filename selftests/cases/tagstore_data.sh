@@ -18,8 +18,8 @@ scanned() { awk -v key="$1" '$1 == key { print $2 }' /tmp/scan; }
 scan()
 {
 	/mmkit/bin/keep_data pages $sim_storage $sim_bytes > /tmp/scan
-	# On the lists of the CPUs: free, and nothing says so.
-	on_lists=$(awk '$1 == "count:" { n += $2 } END { print n + 0 }' /proc/zoneinfo)
+	# Free, and nothing says so.
+	on_lists=$(on_lists)
 }
 
 # Free, or it holds somebody's data, or it is taken. Not at one moment: a page can go from one to the other.
@@ -69,6 +69,8 @@ else
 	load_simulated 1 && load_test_tagstore 1 || exit 1
 fi
 
+check "the kernel keeps few pages on lists of CPUs" wait_for 10 short_lists || on_lists
+
 # --- how much is lent ---
 total=$(($(meminfo MemTotal) / 1024))
 for percent in 0 1 10; do
@@ -116,3 +118,5 @@ rm -f /tmp/data
 # Storage can be busy for a moment, and then other pages are taken.
 echo "reserve_failures $(tagstore reserve_failures), retries $(stat retries)"
 check "nobody went without" [ "$(stat sigbus)" = 0 -a "$(tagstore late_reservations)" = 0 ]
+gone() { [ ! -e /sys/module/mmkit_test_tagstore ] || rmmod mmkit_test_tagstore; rmmod mmkit_tagstore; } 2> /dev/null
+check "nothing keeps the manager" wait_for 5 gone || cat $mmkit_debugfs/tagstore/blocks $mmkit_debugfs/tagstore/stats

@@ -11,6 +11,8 @@
 #   walk                          has the checker look at all pages
 #   walked KEY                    a number of the last walk
 #   at_rest                       a walk finds no violation and no leak, once all has settled
+#   on_lists                      pages that are free, on the lists of single CPUs
+#   short_lists                   has the kernel keep few of them; are they few now?
 #   prepare_paths                 swap, huge pages: what the paths want to have
 #   each_path FUNCTION            takes each path of mte_paths (its line is in /tmp/path), states whether
 #                                 its data and tags are right, calls FUNCTION PATH unless it was skipped
@@ -59,6 +61,16 @@ at_rest()
 	wait_for 3 _rests && return
 	cat /tmp/walked
 	return 1
+}
+
+on_lists() { awk '$1 == "count:" { n += $2 } END { print n + 0 }' /proc/zoneinfo; }
+
+# What is there goes when more comes, or when the CPU is idle.
+short_lists()
+{
+	echo 1000000 > /proc/sys/vm/percpu_pagelist_high_fraction
+	free_kb > /dev/null
+	[ "$(on_lists)" -lt 1536 ]
 }
 
 prepare_paths()
