@@ -2,7 +2,7 @@
 # The functions for modules, without the hooks: what pages need is reserved, neither more nor less,
 # in any order and from any context that is allowed, and what fails changes nothing.
 # vm: smp=2 timeout=120
-# vm-amd64: mem=1G append="init_on_alloc=0 movablecore=256M"
+# vm-amd64: mem=1G append="init_on_alloc=0 movablecore=256M nokaslr"
 # vm-arm64: mem=1056M dtb=tagstore_small
 . /mmkit/lib.sh
 . /mmkit/suite.sh

@@ -3,7 +3,7 @@
 # taken away from under them, while somebody writes. And the manager says of storage what the
 # kernel's own tables say.
 # vm: smp=2 timeout=240
-# vm-amd64: mem=1G append="init_on_alloc=0 movablecore=256M"
+# vm-amd64: mem=1G append="init_on_alloc=0 movablecore=256M nokaslr"
 # vm-arm64: mem=1056M dtb=tagstore_small
 . /mmkit/lib.sh
 . /mmkit/suite.sh

@@ -106,7 +106,7 @@ each_path()
 }
 
 # The storage of a machine with memory that the kernel keeps movable and no tags: 12 MiB, from 32 MiB
-# on, because its last pages belong to the kernel.
+# on, because its last pages belong to the kernel; so could others, if that chose its place at random.
 _movable_storage()
 {
 	awk -v page="$(page_bytes)" '$1 == "Node" { movable = $4 == "Movable" }
