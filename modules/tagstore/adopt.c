@@ -12,7 +12,6 @@
 #include <linux/magic.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
-#include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -85,7 +84,7 @@ static int move_page(unsigned long pfn)
 			return 0;
 		if (tries)
 			schedule_timeout_killable(1);
-		err = mmkit_ts_evacuate(pfn, 1);
+		err = mmkit_ts_evacuate(pfn, 1, TS_ONCE);
 		if (err && err != -EBUSY)
 			break;
 	}
@@ -106,7 +105,7 @@ static int empty_storage(unsigned long pfn, unsigned long nr)
 			continue;
 		}
 		if (run > 1)
-			mmkit_ts_evacuate(pfn, run);
+			mmkit_ts_evacuate(pfn, run, TS_ONCE);
 		for (; run; run--, pfn++) {
 			err = move_page(pfn);
 			if (!err)
@@ -217,5 +216,9 @@ int mmkit_ts_adopt(bool simulate)
 		return err;
 	/* Pairs with will_be_adopted(). Those who were told so before are found now. */
 	smp_store_mb(mmkit_ts_adoption, TS_ADOPT_DONE);
-	return adopt_all() ?: refuse_guests();
+	err = adopt_all();
+	if (err)
+		return err;
+	/* Once more: one could have been on its way before the hook was there. */
+	return refuse_guests();
 }

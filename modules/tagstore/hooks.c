@@ -32,7 +32,6 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
-#include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
 #include <asm/mte.h>
@@ -159,22 +158,26 @@ static void no_storage(const struct vm_area_struct *vma, unsigned long addr, int
 /* A policy wants certain nodes: the kernel chooses, and what lies in storage is no choice. */
 static struct folio *policy_folio MMKIT_VMA_ALLOC_ARGS
 {
-	unsigned int tries = may_sleep(gfp) ? TS_PATIENT : TS_NOW;
-	struct folio *folio, *bad[TS_OTHER_PAGES];
 	gfp_t plain = gfp & ~(__GFP_ZERO | __GFP_ZEROTAGS | __GFP_MOVABLE);
-	unsigned int nr = 0;
+	struct folio *folio, *bad[TS_OTHER_PAGES];
+	unsigned int nr = 0, tries;
+	int err;
 
 	do {
 		folio = mmkit_vma_alloc_pass(mmkit_original(vma_alloc), plain);
-		if (!folio || !mmkit_ts_reserve(folio_pfn(folio), 1, tries))
+		err = -ENOMEM;
+		if (!folio)
 			break;
-		bad[nr++] = folio;
-		folio = NULL;
-	} while (nr < TS_OTHER_PAGES);
+		tries = may_sleep(gfp) ? mmkit_ts_patience(nr) : TS_NOW;
+		err = mmkit_ts_reserve(folio_pfn(folio), 1, tries);
+		if (err)
+			bad[nr++] = folio;
+	} while (err && err != -EINTR && nr < TS_OTHER_PAGES);
 	while (nr)
 		folio_put(bad[--nr]);
-	if (folio)
-		clear_page_for(folio_page(folio, 0), gfp);
+	if (err)
+		return ERR_PTR(err);
+	clear_page_for(folio_page(folio, 0), gfp);
 	return folio;
 }
 
@@ -184,7 +187,7 @@ static noinline struct folio *mmkit_redirect_fn_vma_alloc MMKIT_VMA_ALLOC_ARGS
 	struct folio *folio = NULL;
 	bool fault, known;
 	struct page *page;
-	int err;
+	int err = 0;
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_VMA_ALLOC]);
 	if (likely(!tagged_area(vma))) {
@@ -198,12 +201,16 @@ static noinline struct folio *mmkit_redirect_fn_vma_alloc MMKIT_VMA_ALLOC_ARGS
 	known = fault || within(others, nr_others, caller);
 	if (known && has_policy(vma)) {
 		folio = mmkit_vma_alloc_pass(policy_folio, gfp);
-		goto out;
+		if (IS_ERR(folio)) {
+			err = PTR_ERR(folio);
+			folio = NULL;
+		}
+	} else {
+		page = pool_page(gfp, caller, known && may_sleep(gfp), &err);
+		if (page)
+			folio = page_folio(page);
 	}
-	page = pool_page(gfp, caller, known && may_sleep(gfp), &err);
-	if (page)
-		folio = page_folio(page);
-	else if (fault)
+	if (!folio && fault)
 		no_storage(vma, addr, err);
 out:
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_VMA_ALLOC]);
@@ -308,12 +315,12 @@ static int prepare_page(struct vm_area_struct *vma, unsigned long addr, struct h
 			break;
 		/* It has to leave the storage, and can while we do not hold it. */
 		put_page(page);
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		err = write ? 0 : mmkit_ts_evacuate(pfn, 1);
-		if (tries == TS_OTHER_PAGES)
-			err = err ?: -EBUSY;
-		if (err && (err != -EBUSY || tries == TS_OTHER_PAGES))
+		err = write ? 0 : mmkit_ts_evacuate(pfn, 1, TS_PATIENT);
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
+		if (!err && tries == TS_OTHER_PAGES)
+			err = -EBUSY;
+		if (err)
 			return err;
 	}
 	err = reserve_folio(page);
@@ -382,17 +389,14 @@ static vm_fault_t shmem_prepare(struct vm_fault *vmf, vm_fault_t ret)
 {
 	struct folio *folio = page_folio(vmf->page);
 	unsigned long pfn = page_to_pfn(vmf->page);
-	int err, tries = 0;
+	int err;
 
 	if (folio_reserved(folio))
 		return ret;
 	folio_unlock(folio);
 	if (mmkit_ts_is_storage(pfn)) {
 		folio_put(folio);
-		/* Somebody may look at it for a moment. */
-		do
-			err = mmkit_ts_evacuate(pfn, 1);
-		while (err == -EBUSY && tries++ < TS_OTHER_PAGES);
+		err = mmkit_ts_evacuate(pfn, 1, TS_PATIENT);
 	} else {
 		err = reserve_folio(vmf->page);
 		folio_put(folio);
@@ -400,6 +404,8 @@ static vm_fault_t shmem_prepare(struct vm_fault *vmf, vm_fault_t ret)
 	vmf->page = NULL;
 	if (!err || err == -EINTR)
 		return VM_FAULT_NOPAGE;
+	if (err == -ENOMEM)
+		return VM_FAULT_OOM;
 	mmkit_ts_count(TS_STAT_SIGBUS, 1);
 	return VM_FAULT_SIGBUS;
 }

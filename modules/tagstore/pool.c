@@ -86,7 +86,10 @@ static void pool_add(struct ts_pool *pool, struct page *page, unsigned int order
 	mmkit_ts_count(TS_STAT_POOL_CHUNKS, 1);
 }
 
-/* A chunk that can be reserved. Those that cannot are kept until another was found. */
+/*
+ * A chunk that can be reserved. Those that cannot are kept until another was found, and for a
+ * single page the last of them is worth waiting for.
+ */
 static int pool_add_chunk(struct ts_pool *pool, int nid, unsigned int order)
 {
 	gfp_t gfp = GFP_HIGHUSER | __GFP_NOWARN | (order ? __GFP_NORETRY : 0);
@@ -97,11 +100,11 @@ static int pool_add_chunk(struct ts_pool *pool, int nid, unsigned int order)
 	do {
 		page = alloc_outside(nid, gfp, order);
 		if (!page) {
-			err = nr ? -EBUSY : -ENOMEM;
+			err = -ENOMEM;
 			break;
 		}
 		err = mmkit_ts_reserve(page_to_pfn(page), 1UL << order,
-				       order ? TS_ONCE : TS_PATIENT);
+				       order ? TS_ONCE : mmkit_ts_patience(nr));
 		if (!err)
 			pool_add(pool, page, order);
 		else

@@ -10,6 +10,10 @@
  *
  * alloc_contig_range() waits for the locks of folios, so nobody may come here to
  * sleep with such a lock.
+ *
+ * A page there that cannot be migrated now may well be one that a fault has locked
+ * while it waits for memory, until the kernel has killed somebody for it. So whoever
+ * has nothing else to try waits, longer each time, and holds nothing meanwhile.
  */
 #include <linux/ktime.h>
 #include <linux/log2.h>
@@ -91,9 +95,44 @@ int mmkit_ts_take(struct ts_region *region, unsigned long block, unsigned long n
 	return 0;
 }
 
+/*
+ * Data in storage has no place to go, and the kernel kills nobody for pages to migrate to.
+ * For these it does.
+ */
+static void make_place(void)
+{
+	LIST_HEAD(pages);
+	struct page *page, *next;
+	unsigned int nr;
+
+	for (nr = 0; nr < TS_PLACE_PAGES; nr++) {
+		page = alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_NOWARN);
+		if (!page)
+			break;
+		list_add(&page->lru, &pages);
+	}
+	list_for_each_entry_safe(page, next, &pages, lru)
+		__free_page(page);
+}
+
+/* After @err: is there another try after the @try tries that were? Then it is time for it. */
+static bool again(int *err, unsigned int try, unsigned int tries)
+{
+	if (try >= tries || (*err != -EBUSY && *err != -ENOMEM))
+		return false;
+	if (fatal_signal_pending(current)) {
+		*err = -EINTR;
+		return false;
+	}
+	if (*err == -ENOMEM)
+		make_place();
+	mmkit_ts_count(TS_STAT_RETRIES, 1);
+	schedule_timeout_killable(1UL << (try - 1));
+	return true;
+}
+
 /* Holds @block, and takes it and those behind it, up to @last, that are lent. */
-static int take_and_hold(struct ts_region *region, unsigned long block, unsigned long last,
-			 unsigned int tries)
+static int take_and_hold(struct ts_region *region, unsigned long block, unsigned long last)
 {
 	struct ts_blocks *b = &region->blocks;
 	ktime_t since = ktime_get();
@@ -105,7 +144,7 @@ static int take_and_hold(struct ts_region *region, unsigned long block, unsigned
 	while (block + run <= last && !READ_ONCE(b->users[block + run]))
 		run++;
 	if (run)
-		err = mmkit_ts_take(region, block, run, tries);
+		err = mmkit_ts_take(region, block, run, TS_ONCE);
 	if (!err)
 		ts_block_hold(b, block);
 	mutex_unlock(&region->lock);
@@ -124,8 +163,7 @@ static void drop_blocks(struct ts_region *region, unsigned long block, unsigned 
 	}
 }
 
-static int hold_blocks(struct ts_region *region, unsigned long pfn, unsigned long nr,
-		       unsigned int tries)
+static int hold_blocks(struct ts_region *region, unsigned long pfn, unsigned long nr, bool sleep)
 {
 	struct ts_blocks *b = &region->blocks;
 	unsigned long first = ts_block_of(b, pfn);
@@ -135,7 +173,7 @@ static int hold_blocks(struct ts_region *region, unsigned long pfn, unsigned lon
 	for (block = first; block <= last; block++) {
 		if (ts_block_hold(b, block))
 			continue;
-		err = tries ? take_and_hold(region, block, last, tries) : -EAGAIN;
+		err = sleep ? take_and_hold(region, block, last) : -EAGAIN;
 		if (err) {
 			drop_blocks(region, first, block);
 			return err;
@@ -160,18 +198,14 @@ bool mmkit_ts_reserved(unsigned long pfn)
 	return ts_page_state(&region->blocks, pfn) == TS_RESERVED;
 }
 
-int mmkit_ts_reserve(unsigned long pfn, unsigned long nr, unsigned int tries)
+static int try_to_reserve(unsigned long pfn, unsigned long nr, bool sleep)
 {
 	struct ts_region *region;
 	unsigned long at, len, held = pfn, i;
 	int err = 0;
 
-	if (mmkit_ts_lies_in_storage(pfn, nr))
-		return -EINVAL;
 	for_each_part(region, at, len, pfn, nr) {
-		/* With a blown fuse only what is taken already can be trusted. */
-		err = hold_blocks(region, at, len,
-				  mmkit_fuse_blown(&mmkit_ts_component) ? TS_NOW : tries);
+		err = hold_blocks(region, at, len, sleep);
 		if (err)
 			break;
 		held = at + len;
@@ -182,15 +216,27 @@ int mmkit_ts_reserve(unsigned long pfn, unsigned long nr, unsigned int tries)
 			for (i = 0; i < len; i++)
 				ts_page_reserve(&region->blocks, at + i);
 		}
-		mmkit_ts_count(TS_STAT_RESERVES, 1);
-	} else if (tries) {
-		mmkit_ts_count(TS_STAT_RESERVE_FAILURES, 1);
-		if (err == -EAGAIN)
-			err = -EIO;
 	}
 	for_each_part(region, at, len, pfn, held - pfn)
 		unhold_blocks(region, at, len);
 	return err;
+}
+
+int mmkit_ts_reserve(unsigned long pfn, unsigned long nr, unsigned int tries)
+{
+	unsigned int try = 0;
+	int err;
+
+	if (mmkit_ts_lies_in_storage(pfn, nr))
+		return -EINVAL;
+	do	/* With a blown fuse only what is taken already can be trusted. */
+		err = try_to_reserve(pfn, nr, tries && !mmkit_fuse_blown(&mmkit_ts_component));
+	while (again(&err, ++try, tries));
+	if (!err)
+		mmkit_ts_count(TS_STAT_RESERVES, 1);
+	else if (tries)
+		mmkit_ts_count(TS_STAT_RESERVE_FAILURES, 1);
+	return tries && err == -EAGAIN ? -EIO : err;
 }
 
 void mmkit_ts_free(unsigned long pfn, unsigned long nr)
@@ -226,20 +272,12 @@ void mmkit_ts_late(unsigned long pfn, unsigned long nr)
 	}
 }
 
-/* Pages are taken and given back: what was in them lies elsewhere, outside all storage. */
-int mmkit_ts_evacuate(unsigned long pfn, unsigned long nr)
+static int try_to_evacuate(struct ts_region *region, unsigned long pfn, unsigned long nr)
 {
-	struct ts_region *region = NULL;
 	unsigned long lent = 0;
-	unsigned int i, flags;
+	unsigned int flags;
 	int err = 0;
 
-	for (i = 0; i < mmkit_ts_nr_regions; i++) {
-		if (ts_is_storage(&mmkit_ts_regions[i].blocks, pfn))
-			region = &mmkit_ts_regions[i];
-	}
-	if (!region)
-		return 0;
 	if (mutex_lock_killable(&region->lock))
 		return -EINTR;
 	/* When a block has been taken meanwhile nobody's data is in it any more. */
@@ -256,6 +294,25 @@ int mmkit_ts_evacuate(unsigned long pfn, unsigned long nr)
 		}
 	}
 	mutex_unlock(&region->lock);
+	return err;
+}
+
+/* Pages are taken and given back: what was in them lies elsewhere, outside all storage. */
+int mmkit_ts_evacuate(unsigned long pfn, unsigned long nr, unsigned int tries)
+{
+	struct ts_region *region = NULL;
+	unsigned int i, try = 0;
+	int err;
+
+	for (i = 0; i < mmkit_ts_nr_regions; i++) {
+		if (ts_is_storage(&mmkit_ts_regions[i].blocks, pfn))
+			region = &mmkit_ts_regions[i];
+	}
+	if (!region)
+		return 0;
+	do
+		err = try_to_evacuate(region, pfn, nr);
+	while (again(&err, ++try, tries));
 	return err;
 }
 

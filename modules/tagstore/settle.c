@@ -100,7 +100,7 @@ static int take_late(struct ts_region *region, unsigned long block)
 
 	mutex_lock(&region->lock);
 	if (!READ_ONCE(b->users[block]))
-		err = mmkit_ts_take(region, block, 1, TS_PATIENT);
+		err = mmkit_ts_take(region, block, 1, TS_SOON);
 	if (!err)
 		ts_block_hold(b, block);
 	mutex_unlock(&region->lock);
@@ -172,9 +172,9 @@ static unsigned long take_blocks(struct ts_region *region, unsigned long block, 
 	for (; block < end; block += run ?: 1) {
 		for (run = 0; block + run < end && !READ_ONCE(b->users[block + run]); run++)
 			;
-		if (!run || !mmkit_ts_take(region, block, run, run > 1 ? TS_ONCE : TS_PATIENT))
+		if (!run || !mmkit_ts_take(region, block, run, run > 1 ? TS_ONCE : TS_SOON))
 			continue;
-		if (run > 1 && mmkit_ts_take(region, block, 1, TS_PATIENT))
+		if (run > 1 && mmkit_ts_take(region, block, 1, TS_SOON))
 			lost += b->block_pages;
 		else if (run == 1)
 			lost += b->block_pages;

@@ -101,11 +101,22 @@ static inline bool mmkit_ts_is_storage(unsigned long pfn)
 /* How often storage that is lent is asked for: a page there can be pinned for a moment. */
 #define TS_NOW		0	/* not at all, and without sleeping */
 #define TS_ONCE		1	/* there is other memory to be had */
-#define TS_PATIENT	5
+#define TS_SOON		5	/* a jiffy between them */
+#define TS_PATIENT	10	/* 1, 2, 4.. jiffies between them: two seconds with 250 Hz */
+
+/* For those who try other pages first: the last of them is worth waiting for. */
+static inline unsigned int mmkit_ts_patience(unsigned int others)
+{
+	return others < TS_OTHER_PAGES - 1 ? TS_ONCE : TS_PATIENT;
+}
+
+/* Pages that must be had before storage is asked for again that had no memory to migrate to. */
+#define TS_PLACE_PAGES	32
 
 /*
- * Pages [@pfn, @pfn + @nr) are about to carry tags. @tries: as above. 0, -EAGAIN (would have to sleep), -EBUSY, -EINTR, -ENOMEM, -EIO (fuse), or
- * -EINVAL when one of them lies in storage.
+ * Pages [@pfn, @pfn + @nr) are about to carry tags. @tries: as above. 0, -EAGAIN (would
+ * have to sleep), -EBUSY, -EINTR, -ENOMEM, -EIO (fuse), or -EINVAL when one of them lies in
+ * storage.
  */
 int mmkit_ts_reserve(unsigned long pfn, unsigned long nr, unsigned int tries);
 /* They are free, or carry tags no more. Any context. */
@@ -114,8 +125,8 @@ void mmkit_ts_free(unsigned long pfn, unsigned long nr);
 void mmkit_ts_late(unsigned long pfn, unsigned long nr);
 /* May this page carry tags? Any context. */
 bool mmkit_ts_reserved(unsigned long pfn);
-/* Moves what is in pages of one region's storage elsewhere. Process context. */
-int mmkit_ts_evacuate(unsigned long pfn, unsigned long nr);
+/* Moves what is in pages of one region's storage elsewhere. Errors as above. Process context. */
+int mmkit_ts_evacuate(unsigned long pfn, unsigned long nr, unsigned int tries);
 /* Under the lock of the region: takes @nr blocks that are lent. */
 int mmkit_ts_take(struct ts_region *region, unsigned long block, unsigned long nr,
 		  unsigned int tries);
@@ -171,7 +182,7 @@ unsigned long mmkit_ts_pool_count(void);
 int mmkit_ts_events_init(void);
 void mmkit_ts_events_exit(void);
 
-/* --- hooks.c, copy.c, zero.c: where pages become tagged (arm64) ------------------------------------ */
+/* --- hooks.c, copy.c, zero.c: where pages become tagged (arm64) ---------------------------- */
 
 #ifdef CONFIG_ARM64
 /* Can this CPU have tags, and has the kernel none of its own? One pr_err if not. */

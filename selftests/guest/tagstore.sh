@@ -4,6 +4,9 @@
 #
 #   load_tagstore [P=V...]        loads the manager for the storage of this machine
 #   tagstore FILE                 what a sysfs file of the manager says
+#   tagstat KEY                   a number of its statistics
+#   meminfo KEY                   a number of /proc/meminfo
+#   movable_storage               where there is room for it in memory that the kernel keeps movable
 #   watch_tags [P=V...]           loads the checker for the storage of this machine
 #   watched KEY                   a number of what its probes have counted
 #   watched_again                 counts from 0
@@ -13,6 +16,7 @@
 #   at_rest                       a walk finds no violation and no leak, once all has settled
 #   on_lists                      pages that are free, on the lists of single CPUs
 #   short_lists                   has the kernel keep few of them; are they few now?
+#   usual_lists                   undoes it
 #   prepare_paths                 swap, huge pages: what the paths want to have
 #   each_path FUNCTION            takes each path of mte_paths (its line is in /tmp/path), states whether
 #                                 its data and tags are right, calls FUNCTION PATH unless it was skipped
@@ -35,6 +39,8 @@ load_tagstore()
 }
 
 tagstore() { cat "$tagstore/$1"; }
+tagstat() { awk -v key="$1" '$1 == key { print $2 }' $mmkit_debugfs/tagstore/stats; }
+meminfo() { awk -v key="$1:" '$1 == key { print $2 }' /proc/meminfo; }
 
 watch_tags()
 {
@@ -73,6 +79,8 @@ short_lists()
 	[ "$(on_lists)" -lt 1536 ]
 }
 
+usual_lists() { echo 0 > /proc/sys/vm/percpu_pagelist_high_fraction; }
+
 prepare_paths()
 {
 	modprobe zram 2>/dev/null
@@ -105,20 +113,20 @@ each_path()
 	done
 }
 
-# The storage of a machine with memory that the kernel keeps movable and no tags: 12 MiB, from 32 MiB
-# on, because its last pages belong to the kernel; so could others, if that chose its place at random.
-_movable_storage()
+# From 32 MiB on: its last pages belong to the kernel. So could others, if that chose its place at random.
+movable_storage()
 {
-	awk -v page="$(page_bytes)" '$1 == "Node" { movable = $4 == "Movable" }
-		movable && $1 == "start_pfn:" { printf "%.0f\n", ($2 * page + 32 * 1048576); exit }' /proc/zoneinfo
+	printf '%#x\n' "$(awk -v page="$(page_bytes)" '$1 == "Node" { movable = $4 == "Movable" }
+		movable && $1 == "start_pfn:" { printf "%.0f\n", ($2 * page + 32 * 1048576); exit }' /proc/zoneinfo)"
 }
 
+# Without tags it lies in movable memory, where there are 12 MiB for it.
 _simulated_region()
 {
 	if [ "$(uname -m)" = aarch64 ]; then
 		sim_storage=$storage_start sim_bytes=$((24 << 20)) sim_tagged=$ram_start sim_cma=1
 	else
-		sim_storage=$(printf %#x "$(_movable_storage)")
+		sim_storage=$(movable_storage)
 		sim_bytes=$((12 << 20)) sim_tagged=0x1000000 sim_cma=0
 	fi
 }
