@@ -11,8 +11,6 @@
 
 arch=$(uname -m)
 test=/sys/module/mmkit_test_tagstore/parameters/run
-stat() { awk -v key="$1" '$1 == key { print $2 }' $mmkit_debugfs/tagstore/stats; }
-meminfo() { awk -v key="$1:" '$1 == key { print $2 }' /proc/meminfo; }
 scanned() { awk -v key="$1" '$1 == key { print $2 }' /tmp/scan; }
 
 scan()
@@ -100,15 +98,15 @@ echo "of $((sim_bytes / $(page_bytes))) pages of storage:" $(cat /tmp/scan)
 check "storage that is lent is used: $(scanned ordinary) pages hold data, $(scanned mapped) of them mapped" \
 	[ "$(scanned ordinary)" -gt 1000 ]
 check "lent_bytes is what the kernel says" agree
-displaced=$(stat displaced_pages)
+displaced=$(tagstat displaced_pages)
 for round in $(seq $(often 2 20)); do
 	tagged $need || fail "$need MiB are tagged"
 	check "what the kernel says of storage is what the manager says" agree
 	echo "round $round: reserved_bytes $(tagstore reserved_bytes)," \
-		"$(($(stat displaced_pages) - displaced)) pages displaced so far, retries $(stat retries)"
+		"$(($(tagstat displaced_pages) - displaced)) pages displaced so far, retries $(tagstat retries)"
 	untagged
 done
-displaced=$(($(stat displaced_pages) - displaced))
+displaced=$(($(tagstat displaced_pages) - displaced))
 check "$displaced pages that were in use had to go from storage" [ $displaced -gt 100 ]
 kill -USR1 $keeper
 wait $keeper
@@ -116,7 +114,8 @@ status=$?
 check "all data is there: $(tail -n 1 /tmp/kept)" [ $status = 0 ]
 rm -f /tmp/data
 # Storage can be busy for a moment, and then other pages are taken.
-echo "reserve_failures $(tagstore reserve_failures), retries $(stat retries)"
-check "nobody went without" [ "$(stat sigbus)" = 0 -a "$(tagstore late_reservations)" = 0 ]
+echo "reserve_failures $(tagstore reserve_failures), retries $(tagstat retries)"
+check "nobody went without" [ "$(tagstat sigbus)" = 0 -a "$(tagstore late_reservations)" = 0 ]
 gone() { [ ! -e /sys/module/mmkit_test_tagstore ] || rmmod mmkit_test_tagstore; rmmod mmkit_tagstore; } 2> /dev/null
 check "nothing keeps the manager" wait_for 5 gone || cat $mmkit_debugfs/tagstore/blocks $mmkit_debugfs/tagstore/stats
+usual_lists

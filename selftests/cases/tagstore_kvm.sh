@@ -28,5 +28,5 @@ ends
 load_tagstore || exit 1
 guest
 check "with the manager it is refused with EINVAL: $(cat /tmp/guest)" grep -qx "no 22" /tmp/guest
-check "and counted" [ "$(awk '$1 == "refused_kvm" { print $2 }' $mmkit_debugfs/tagstore/stats)" = 1 ]
+check "and counted" [ "$(tagstat refused_kvm)" = 1 ]
 unload mmkit_tagstore

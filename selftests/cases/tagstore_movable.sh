@@ -3,11 +3,9 @@
 # vm: arch=arm64 mem=2112M smp=2 append="init_on_alloc=0 movablecore=512M"
 . /mmkit/lib.sh
 . /mmkit/suite.sh
+. /mmkit/tagstore.sh
 
-first=$(awk '$1 == "Node" { movable = $4 == "Movable" }
-	movable && $1 == "start_pfn:" { print $2; exit }' /proc/zoneinfo)
-# Its last pages belong to the kernel.
-storage=$(printf %#x $((first * $(page_bytes) + 0x2000000)))
+storage=$(movable_storage)
 load tagstore simulate=1 "regions=$storage:2M:0x40000000" || exit
 check "movable memory is a region" grep -q "^region 0 storage $storage bytes 2097152 .* in movable" \
 	$mmkit_debugfs/tagstore/blocks

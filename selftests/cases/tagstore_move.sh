@@ -7,7 +7,6 @@
 . /mmkit/tagstore.sh
 
 test=/sys/module/mmkit_test_tagstore/parameters/run
-stat() { awk -v key="$1" '$1 == key { print $2 }' $mmkit_debugfs/tagstore/stats; }
 nothing_lent() { [ "$(tagstore lent_bytes)" = 0 ]; }
 
 load_tagstore || exit 1
@@ -21,15 +20,15 @@ wait_for 60 grep -q ready /tmp/held || fail "a program uses tags"
 awk '$1 == "blocks" { split($2, b, "-"); n = b[2] - b[1] + 1; if (n >= 16 && $4 == n * 32) print b[1] }' \
 	$mmkit_debugfs/tagstore/blocks > /tmp/runs
 watched_again
-hits=$(stat pool_hits)
+hits=$(tagstat pool_hits)
 refused=0
 while read -r block; do
 	echo "move $((block * 32)) 512" > $test || refused=$((refused + 1))
 done 2> /dev/null < /tmp/runs
 moved=$(watched mte_copy_page_tags)
-hits=$(($(stat pool_hits) - hits))
+hits=$(($(tagstat pool_hits) - hits))
 echo "$(grep -c . /tmp/runs) chunks wanted, $refused times not had, $moved pages moved, $hits to the pool," \
-	"$(stat kept_from_migration) stayed"
+	"$(tagstat kept_from_migration) stayed"
 check "$moved tagged pages moved, none to a page without room" \
 	[ "$moved" -ge 256 -a "$(watched violations)" = 0 ] || violations
 check "the pool is where they went" [ $hits -ge $moved -a $hits -gt 0 ]

@@ -7,7 +7,6 @@
 . /mmkit/suite.sh
 . /mmkit/tagstore.sh
 
-meminfo() { awk -v key="$1:" '$1 == key { print $2 }' /proc/meminfo; }
 
 # Pages of storage that nobody has said anything of, and that are on no list.
 silent() { /mmkit/bin/keep_data pages $storage_start $storage_size | awk '$1 == "silent" { print $2 }'; }
@@ -132,3 +131,4 @@ load_tagstore || exit 1
 check "without that program it loads, with nothing tagged or kept" at_rest
 unload mmkit_tagstore
 check "CmaFree is as it was, at last" wait_for 10 cma_free_is $cma_before || cma_says
+usual_lists
