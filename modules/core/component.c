@@ -37,6 +37,13 @@ static const char *component_reason(const struct mmkit_component *comp)
 
 /* --- sysfs ------------------------------------------------------------- */
 
+/* Now, and not when the last reference goes: the next load may come before that. */
+static void directory_remove(struct kobject *kobj)
+{
+	kobject_del(kobj);
+	kobject_put(kobj);
+}
+
 static ssize_t version_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%s\n", MMKIT_VERSION);
@@ -174,7 +181,7 @@ void mmkit_component_unregister(struct mmkit_component *comp)
 		if (comp->attrs)
 			sysfs_remove_files(comp->kobj, comp->attrs);
 		sysfs_remove_file(comp->kobj, &state_attr.attr);
-		kobject_put(comp->kobj);
+		directory_remove(comp->kobj);
 		comp->kobj = NULL;
 	}
 
@@ -213,7 +220,7 @@ int mmkit_component_init(void)
 		return -ENOMEM;
 	err = sysfs_create_file(sysfs_root, &version_attr.attr);
 	if (err) {
-		kobject_put(sysfs_root);
+		directory_remove(sysfs_root);
 		return err;
 	}
 	debugfs_root = debugfs_create_dir("mmkit", NULL);
@@ -230,5 +237,5 @@ void mmkit_component_exit(void)
 	if (!debugfs_missing())
 		debugfs_remove(debugfs_root);
 	sysfs_remove_file(sysfs_root, &version_attr.attr);
-	kobject_put(sysfs_root);
+	directory_remove(sysfs_root);
 }
