@@ -12,9 +12,10 @@ check "no text is taken before it is asked for" [ "$(jit_value text_bytes)" = 0 
 jit_test all
 wait_for 30 jit_idle
 check "nothing is used" jit_idle
-check "one block is kept for a while" [ "$(jit_value text_bytes)" = 2097152 ]
+# For ten seconds, which on a debug kernel are over.
+[ $(slowness) -gt 1 ] || check "one block is kept for a while" [ "$(jit_value text_bytes)" = 2097152 ]
 case $(page_bytes) in
-4096) check "one entry maps it" [ "$(jit_value pages_2m)" = 1 ] ;;
+4096) [ $(slowness) -gt 1 ] || check "one entry maps it" [ "$(jit_value pages_2m)" = 1 ] ;;
 *) check "it is mapped page by page" grep -q '^jit .*degraded.*page by page' $mmkit_debugfs/components ;;
 esac
 check "the quota was never reached" [ "$(jit_stat over_quota)" = 0 ]
@@ -86,5 +87,4 @@ jit_load max_bytes=4194304
 jit_test quota
 check "what was over the quota is counted" [ "$(jit_stat over_quota)" -gt 0 ]
 jit_unload
-after=$(free_kb)
-check "memory is back ($before kB free before, $after kB after)" [ "$after" -gt $((before - 8192)) ]
+memory_is_back $before 8192

@@ -85,8 +85,7 @@ check "what is free goes back" um_empty
 um_do back
 check "the fuse is whole" um_whole
 um_unload
-after=$(free_kb)
-check "memory is back ($before kB free before, $after kB after)" [ "$after" -gt $((before - 2048)) ]
+memory_is_back $before 2048
 
 # --- the cache goes while what was freed is still being scrubbed ---
 for round in 1 2 3 4 5; do

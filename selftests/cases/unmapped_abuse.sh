@@ -22,5 +22,4 @@ um_load
 um_do api
 check "loaded again it works" um_whole
 um_unload
-after=$(free_kb)
-check "memory is back ($before kB free before, $after kB after)" [ "$after" -gt $((before - 4096)) ]
+memory_is_back $before 4096

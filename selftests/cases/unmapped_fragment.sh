@@ -39,5 +39,4 @@ um_do fill
 um_do look
 um_do drop
 um_unload
-after=$(free_kb)
-check "memory is back ($before kB free before, $after kB after)" [ "$after" -gt $((before - 4096)) ]
+memory_is_back $before 4096

@@ -13,6 +13,8 @@
 #   books_close                   at most 1 % of managed memory is unaccounted for, none twice
 #   page_bytes                    size of a page
 #   free_kb                       free memory, that on the lists of the CPUs included, caches dropped
+#   memory_is_back BEFORE KB      of so much free memory not so much is missing; more on a debug kernel,
+#                                 which remembers things itself
 #   see_addresses COMMAND...      with addresses of the kernel shown to those who may see them
 #   kcore_sweep                   reads /proc/kcore here and there, and closely where areas of mmkit lie
 
@@ -112,6 +114,13 @@ free_kb()
 		/^MemFree/ { free = $2 }
 		$1 == "count:" { free += $2 * page_kb }
 		END { print free }' /proc/meminfo /proc/zoneinfo
+}
+
+memory_is_back()
+{
+	local after
+	after=$(free_kb)
+	check "memory is back ($1 kB free before, $after kB after)" [ "$after" -gt $(($1 - $2 * $(slowness))) ]
 }
 
 see_addresses()

@@ -32,6 +32,7 @@
 
 #include <mmkit/tagstore.h>
 
+#include "test_file.h"
 #include "test_run.h"
 
 /* A tag of 4 bits for 16 bytes. */
@@ -119,13 +120,7 @@ static long needed(void)
 
 static void drain(void)
 {
-	struct file *file = filp_open("/sys/kernel/mmkit/tagstore/drain", O_WRONLY, 0);
-	loff_t pos = 0;
-
-	if (IS_ERR(file))
-		return;
-	kernel_write(file, "1", 1, &pos);
-	filp_close(file, NULL);
+	test_write_file("/sys/kernel/mmkit/tagstore/drain", "1");
 }
 
 static bool taken_becomes(long bytes, unsigned int ms)

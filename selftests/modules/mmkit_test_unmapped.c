@@ -30,6 +30,7 @@
 #include <mmkit/unmapped.h>
 
 #include "test.h"
+#include "test_file.h"
 
 #define BLOCK_ORDER	(PMD_SHIFT - PAGE_SHIFT)
 #define BLOCK_PAGES	(1UL << BLOCK_ORDER)
@@ -271,17 +272,17 @@ static unsigned long bad_in(struct list_head *chunks, page_test test)
 
 /* --- the module's files ------------------------------------------------ */
 
-static struct file *file_of(const char *name, int flags)
+static struct file *file_of(const char *name)
 {
 	char path[96];
 
 	snprintf(path, sizeof(path), "/sys/kernel/mmkit/unmapped/%s", name);
-	return filp_open(path, flags, 0);
+	return filp_open(path, O_RDONLY, 0);
 }
 
 static long long value_of(const char *name)
 {
-	struct file *file = file_of(name, O_RDONLY);
+	struct file *file = file_of(name);
 	char text[32] = "";
 	long long value = -1;
 	loff_t pos = 0;
@@ -296,7 +297,7 @@ static long long value_of(const char *name)
 
 static bool says_blown(void)
 {
-	struct file *file = file_of("state", O_RDONLY);
+	struct file *file = file_of("state");
 	char text[8] = "";
 	loff_t pos = 0;
 
@@ -309,15 +310,7 @@ static bool says_blown(void)
 
 static bool drain(void)
 {
-	struct file *file = file_of("drain", O_WRONLY);
-	loff_t pos = 0;
-	ssize_t written;
-
-	if (IS_ERR(file))
-		return false;
-	written = kernel_write(file, "1\n", 2, &pos);
-	filp_close(file, NULL);
-	return written == 2;
+	return test_write_file("/sys/kernel/mmkit/unmapped/drain", "1\n") == 2;
 }
 
 /* --- holding and dropping ---------------------------------------------- */
@@ -436,6 +429,17 @@ static int where(const long *arg)
 		say("at 0x%lx-0x%lx first 0x%llx\n", start, start + (PAGE_SIZE << chunk->order),
 			word_of(chunk->page, 0));
 	}
+	return 0;
+}
+
+static int on_node(const long *arg)
+{
+	struct chunk *chunk;
+	long elsewhere = 0;
+
+	list_for_each_entry(chunk, &held, link)
+		elsewhere += page_to_nid(chunk->page) != arg[0];
+	TEST(!list_empty(&held) && !elsewhere, "all that is held lies on the node");
 	return 0;
 }
 
@@ -1271,6 +1275,7 @@ static const struct {
 	{ "fill", fill },		/* what is held */
 	{ "look", look },		/* at what is held, and filled */
 	{ "where", where },		/* what is held lies */
+	{ "node", on_node },		/* N: what is held lies there */
 	{ "drop", do_drop },		/* what is held; 1: without scrubbing */
 	{ "back", back },		/* is what was dropped, in the direct map? */
 	{ "within", within, true },	/* START END ORDER: hold a chunk of that range of pfns */
