@@ -21,7 +21,7 @@ SUDO ?= $(if $(filter 0,$(shell id -u)),,sudo)
 # What modules that use mmkit are built against, a directory for each kernel that mmkit was built for.
 headers := /usr/src/mmkit-headers
 
-.PHONY: all demo check soak bench install install-headers dkms uninstall load unload shell clean help
+.PHONY: all demo check check-debug soak bench install install-headers dkms uninstall load unload shell clean help
 
 all:
 	@test -e "$(KDIR)/Makefile" || { \
@@ -37,6 +37,9 @@ check:
 
 soak:
 	@SOAK=1 K="$(K)" T="$(T)" ci/check
+
+check-debug:
+	@DEBUG=1 K="$(K)" T="$(T)" ci/check
 
 bench:
 	@test -x ci/bench || { echo "mmkit: there is no ci/bench in this tree, so nothing to measure" >&2; exit 1; }
@@ -105,6 +108,7 @@ help:
 	@echo "  make uninstall   undo all of it"
 	@echo "  make check       every test in VMs; K=6.1 one kernel, T=pagetab one test,"
 	@echo "                   T=static, splat, unit, symbols, dkms or ibt one of the other stages"
+	@echo "  make check-debug the same cases on kernels with KASAN, lockdep, kmemleak..., which it builds"
 	@echo "  make soak        the same cases with many more rounds; takes hours"
 	@echo "  make shell       interactive VM with the suite loaded (K=6.1)"
 	@echo "  make bench       measure"

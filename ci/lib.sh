@@ -43,17 +43,20 @@ lock()
 # The matrix
 #
 
-kernel_names() { awk '!/^#/ && NF { print $1 }' "$CI/kernels"; }
+# kernel_names [debug]: the stock ones, or those of "make check-debug".
+kernel_names() { awk -v debug="${1:-}" '!/^#/ && NF && ($8 == "debug") == (debug == "debug") { print $1 }' "$CI/kernels"; }
 
 # kernel NAME: sets K, ARCH, SUITE, RELEASE, FLAVOUR, TOOLS, CASES, STAGES and the directories.
 kernel()
 {
 	local row
 	row=$(awk -v k="$1" '!/^#/ && $1 == k' "$CI/kernels")
-	[ -n "$row" ] || die "no kernel \"$1\" in ci/kernels; known: $(kernel_names | tr '\n' ' ')"
+	[ -n "$row" ] || die "no kernel \"$1\" in ci/kernels; known: $( (kernel_names && kernel_names debug) | tr '\n' ' ')"
 	read -r K ARCH SUITE RELEASE FLAVOUR TOOLS CASES STAGES <<< "$row"
 	KROOT=$MMKIT_CACHE/kernels/$K
 	BUILD=$MMKIT_CACHE/build/$K
+	# How much longer all takes there.
+	if [ "$STAGES" = debug ]; then SLOW=8; else SLOW=1; fi
 	if [ "$ARCH" = arm64 ]; then
 		CROSS=aarch64-linux-gnu-
 	else
