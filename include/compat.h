@@ -14,7 +14,7 @@
 #include "probes/features.h"
 
 #ifndef MMKIT_HAVE_SANITY
-#error "mmkit: not even a trivial module compiles with this kernel's headers; see the first error above"
+#error "mmkit: not even a trivial module compiles with these headers; see the first error above"
 #endif
 #ifdef MMKIT_HAVE_BROKEN
 #error "mmkit: the compiler accepts a probe that must not compile, so no probe can be trusted"
@@ -154,10 +154,12 @@ static inline void mmkit_module_text(const struct module *mod, unsigned long *st
 #define MMKIT_CONTIG_ARGS	(unsigned long start, unsigned long end, acr_flags_t how, gfp_t gfp)
 #elif defined(MMKIT_HAVE_CONTIG_NOPROF_MIGRATETYPE)
 #define MMKIT_CONTIG_NAME	alloc_contig_range_noprof
-#define MMKIT_CONTIG_ARGS	(unsigned long start, unsigned long end, unsigned int how, gfp_t gfp)
+#define MMKIT_CONTIG_ARGS							\
+	(unsigned long start, unsigned long end, unsigned int how, gfp_t gfp)
 #elif defined(MMKIT_HAVE_CONTIG_MIGRATETYPE)
 #define MMKIT_CONTIG_NAME	alloc_contig_range
-#define MMKIT_CONTIG_ARGS	(unsigned long start, unsigned long end, unsigned int how, gfp_t gfp)
+#define MMKIT_CONTIG_ARGS							\
+	(unsigned long start, unsigned long end, unsigned int how, gfp_t gfp)
 #else
 #error "mmkit: does not know how this kernel claims ranges of pages"
 #endif
@@ -195,7 +197,7 @@ static inline void mmkit_module_text(const struct module *mod, unsigned long *st
 #define MMKIT_DIRECT_MAP_SAME_TYPE							\
 	static_assert(__same_type(set_direct_map_valid_noflush,				\
 				  mmkit_ksym_proto_set_direct_map_valid_noflush));	\
-	static_assert(__same_type(set_memory_global, mmkit_ksym_proto_set_memory_global));
+	static_assert(__same_type(set_memory_global, mmkit_ksym_proto_set_memory_global))
 #elif defined(MMKIT_HAVE_SET_MEMORY_PROT)
 #define MMKIT_DIRECT_MAP_KSYMS(X)							\
 	X(REQUIRED, int, set_memory_np, (unsigned long addr, int numpages),		\
@@ -209,7 +211,7 @@ static inline void mmkit_module_text(const struct module *mod, unsigned long *st
 #define MMKIT_DIRECT_MAP_BACK_FLUSHES	1
 #define MMKIT_DIRECT_MAP_SAME_TYPE							\
 	static_assert(__same_type(set_memory_np, mmkit_ksym_proto_set_memory_np));	\
-	static_assert(__same_type(__set_memory_prot, mmkit_ksym_proto___set_memory_prot));
+	static_assert(__same_type(__set_memory_prot, mmkit_ksym_proto___set_memory_prot))
 #elif defined(MMKIT_HAVE_SET_MEMORY_VALID)
 #define MMKIT_DIRECT_MAP_KSYMS(X)							\
 	X(REQUIRED, bool, can_set_direct_map, (void), MMKIT_LOST_OUT)			\
@@ -222,7 +224,7 @@ static inline void mmkit_module_text(const struct module *mod, unsigned long *st
 #define MMKIT_DIRECT_MAP_BACK_FLUSHES	1
 #define MMKIT_DIRECT_MAP_SAME_TYPE							\
 	static_assert(__same_type(can_set_direct_map, mmkit_ksym_proto_can_set_direct_map));	\
-	static_assert(__same_type(set_memory_valid, mmkit_ksym_proto_set_memory_valid));
+	static_assert(__same_type(set_memory_valid, mmkit_ksym_proto_set_memory_valid))
 #else
 #error "mmkit: does not know how pages leave the direct map of this kernel"
 #endif
@@ -248,7 +250,7 @@ static inline void mmkit_module_text(const struct module *mod, unsigned long *st
 	  MMKIT_LOST_POKE)
 #define MMKIT_POKE_COMMON_SAME_TYPE							\
 	static_assert(__same_type(text_poke_copy, mmkit_ksym_proto_text_poke_copy));	\
-	static_assert(__same_type(text_poke_set, mmkit_ksym_proto_text_poke_set));
+	static_assert(__same_type(text_poke_set, mmkit_ksym_proto_text_poke_set))
 #if defined(MMKIT_HAVE_POKE_SYNC_EACH_CPU)
 #define MMKIT_POKE_KSYMS(X)								\
 	MMKIT_POKE_COMMON_KSYMS(X)							\
@@ -257,13 +259,14 @@ static inline void mmkit_module_text(const struct module *mod, unsigned long *st
 	  (void *addr, const void *opcode, size_t len, const void *emulate),		\
 	  MMKIT_LOST_POKE)
 #define mmkit_poke_sync()			mmkit_ksym(smp_text_poke_sync_each_cpu)()
-#define mmkit_poke_branch(at, insn, len)	mmkit_ksym(smp_text_poke_single)(at, insn, len, NULL)
+#define mmkit_poke_branch(at, insn, len)						\
+	mmkit_ksym(smp_text_poke_single)(at, insn, len, NULL)
 #define MMKIT_POKE_SAME_TYPE								\
-	MMKIT_POKE_COMMON_SAME_TYPE							\
+	MMKIT_POKE_COMMON_SAME_TYPE;							\
 	static_assert(__same_type(smp_text_poke_sync_each_cpu,				\
 				  mmkit_ksym_proto_smp_text_poke_sync_each_cpu));	\
 	static_assert(__same_type(smp_text_poke_single,					\
-				  mmkit_ksym_proto_smp_text_poke_single));
+				  mmkit_ksym_proto_smp_text_poke_single))
 #elif defined(MMKIT_HAVE_POKE_SYNC)
 #define MMKIT_POKE_KSYMS(X)								\
 	MMKIT_POKE_COMMON_KSYMS(X)							\
@@ -274,9 +277,9 @@ static inline void mmkit_module_text(const struct module *mod, unsigned long *st
 #define mmkit_poke_sync()			mmkit_ksym(text_poke_sync)()
 #define mmkit_poke_branch(at, insn, len)	mmkit_ksym(text_poke_bp)(at, insn, len, NULL)
 #define MMKIT_POKE_SAME_TYPE								\
-	MMKIT_POKE_COMMON_SAME_TYPE							\
+	MMKIT_POKE_COMMON_SAME_TYPE;							\
 	static_assert(__same_type(text_poke_sync, mmkit_ksym_proto_text_poke_sync));	\
-	static_assert(__same_type(text_poke_bp, mmkit_ksym_proto_text_poke_bp));
+	static_assert(__same_type(text_poke_bp, mmkit_ksym_proto_text_poke_bp))
 #else
 #error "mmkit: does not know how this kernel writes to text"
 #endif
@@ -286,7 +289,7 @@ static inline void mmkit_module_text(const struct module *mod, unsigned long *st
 	  MMKIT_LOST_POKE)
 #define MMKIT_POKE_WORD_SAME_TYPE							\
 	static_assert(__same_type(aarch64_insn_patch_text_nosync,			\
-				  mmkit_ksym_proto_aarch64_insn_patch_text_nosync));
+				  mmkit_ksym_proto_aarch64_insn_patch_text_nosync))
 #if defined(MMKIT_HAVE_INSN_COPY_TEXT_PATCHING) || defined(MMKIT_HAVE_INSN_COPY_PATCHING)
 #ifdef MMKIT_HAVE_INSN_COPY_TEXT_PATCHING
 #include <asm/text-patching.h>
@@ -300,9 +303,9 @@ static inline void mmkit_module_text(const struct module *mod, unsigned long *st
 	X(REQUIRED, void *, aarch64_insn_set, (void *dst, u32 insn, size_t len),	\
 	  MMKIT_LOST_POKE)
 #define MMKIT_POKE_SAME_TYPE								\
-	MMKIT_POKE_WORD_SAME_TYPE							\
+	MMKIT_POKE_WORD_SAME_TYPE;							\
 	static_assert(__same_type(aarch64_insn_copy, mmkit_ksym_proto_aarch64_insn_copy)); \
-	static_assert(__same_type(aarch64_insn_set, mmkit_ksym_proto_aarch64_insn_set));
+	static_assert(__same_type(aarch64_insn_set, mmkit_ksym_proto_aarch64_insn_set))
 #elif defined(MMKIT_HAVE_INSN_WORDS_ONLY)
 #include <asm/patching.h>
 #define MMKIT_POKE_WORDS_ONLY
@@ -394,7 +397,7 @@ do {											\
 	  "code cannot jump through registers where calls are counted")
 #define MMKIT_CALL_DEPTH_SAME_TYPE							\
 	static_assert(__same_type(x86_call_depth_emit_accounting,			\
-				  mmkit_ksym_proto_x86_call_depth_emit_accounting));
+				  mmkit_ksym_proto_x86_call_depth_emit_accounting))
 #define mmkit_counts_calls()	cpu_feature_enabled(X86_FEATURE_CALL_DEPTH)
 #define mmkit_call_depth_emit(buf, at)							\
 ({											\

@@ -7,6 +7,7 @@ void mmkit_probe(struct ftrace_regs *fregs)
 {
 	ftrace_instruction_pointer_set(fregs, 0UL);
 }
+
 #ifndef CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS
 #error the generic version of it does nothing
 #endif

@@ -4,4 +4,5 @@
 #include <asm/text-patching.h>
 
 void (*mmkit_probe_sync)(void) = text_poke_sync;
-void (*mmkit_probe_one)(void *addr, const void *opcode, size_t len, const void *emulate) = text_poke_bp;
+void (*mmkit_probe_one)(void *addr, const void *opcode, size_t len,
+			const void *emulate) = text_poke_bp;

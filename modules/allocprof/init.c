@@ -34,6 +34,7 @@ static bool enabled = true;
 module_param(enabled, bool, 0444);
 MODULE_PARM_DESC(enabled, "start profiling at load");
 
+/* The profiler is started, stopped and read by one at a time. */
 DEFINE_MUTEX(mmkit_ap_lock);
 bool mmkit_ap_enabled;
 

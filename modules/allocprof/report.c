@@ -242,6 +242,7 @@ static const char * const stat_names[] = {
 	[AP_STAT_VERIFIED]		= "verified",
 	[AP_STAT_MISMATCHES]		= "verify_mismatches",
 };
+
 static_assert(ARRAY_SIZE(stat_names) == AP_NR_STATS);
 
 /* Text of a module that is gone has no name, and an address is nobody's business. */

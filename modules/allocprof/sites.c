@@ -405,8 +405,9 @@ static int chunk_add(void)
 		return -ENOMEM;
 	}
 	tag = nr_tags;
-	/* A chunk is seen with its counters, a number of tags with their chunks. */
+	/* Pairs with the dependent reads behind ap_chunk(): a chunk is seen with its counters. */
 	smp_store_release(&mmkit_ap_chunks[tag >> AP_CHUNK_SHIFT], chunk);
+	/* Pairs with mmkit_ap_tags(): a number of tags is seen with their chunks. */
 	smp_store_release(&nr_tags, min(tag + AP_CHUNK_TAGS, max_tags));
 	for (tag = max_t(u32, tag, AP_TAG_SITE); tag < nr_tags; tag++)
 		ap_pool_put(&pool, tag);

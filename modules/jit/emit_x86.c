@@ -32,7 +32,7 @@
 #include "encode_x86.h"
 
 static_assert(__same_type(its_static_thunk, mmkit_ksym_proto_its_static_thunk));
-MMKIT_CALL_DEPTH_SAME_TYPE
+MMKIT_CALL_DEPTH_SAME_TYPE;
 
 static const void *return_thunk;	/* NULL: a plain return */
 static const void *jump_thunks[JIT_X86_REGS];	/* NULL: a plain jump */
@@ -68,7 +68,8 @@ static void use_thunks(const retpoline_thunk_t *array)
 
 static int find_jump(const struct mmkit_ksym_table *table)
 {
-	const char *array = mmkit_counts_calls() ? MMKIT_CALL_DEPTH_JUMP : "__x86_indirect_thunk_array";
+	const char *array = mmkit_counts_calls() ?
+			    MMKIT_CALL_DEPTH_JUMP : "__x86_indirect_thunk_array";
 	const void *its[JIT_X86_REGS] = { };
 	unsigned int reg;
 

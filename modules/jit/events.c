@@ -26,8 +26,13 @@ static int on_pm(struct notifier_block *nb, unsigned long action, void *data)
 	return NOTIFY_OK;
 }
 
-static struct notifier_block memory_nb = { .notifier_call = on_memory, .priority = BEFORE_UNMAPPED };
-static struct notifier_block pm_nb = { .notifier_call = on_pm, .priority = BEFORE_UNMAPPED };
+static struct notifier_block memory_nb = {
+	.notifier_call = on_memory, .priority = BEFORE_UNMAPPED
+};
+
+static struct notifier_block pm_nb = {
+	.notifier_call = on_pm, .priority = BEFORE_UNMAPPED
+};
 
 int mmkit_jit_events_init(void)
 {

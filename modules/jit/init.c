@@ -26,7 +26,7 @@ MODULE_PARM_DESC(guarded, "arm64: indirect branches into text must meet landing 
 
 MMKIT_KSYM_DEFINE_TABLE(ksyms, "jit", JIT_KSYMS, JIT_DATA);
 
-MMKIT_POKE_SAME_TYPE
+MMKIT_POKE_SAME_TYPE;
 static_assert(__same_type(__get_vm_area_caller, mmkit_ksym_proto___get_vm_area_caller));
 static_assert(__same_type(vunmap_range, mmkit_ksym_proto_vunmap_range));
 static_assert(__same_type(bpf_ksym_add, mmkit_ksym_proto_bpf_ksym_add));

@@ -208,7 +208,6 @@ struct jit_slab {
  * @used_bytes: of them, as they were asked for
  * @pages:   pages of the slabs
  * @meta_bytes: memory of their descriptors
- * @refill:  one slab is made at a time
  */
 struct jit_class {
 	raw_spinlock_t lock;
@@ -219,6 +218,7 @@ struct jit_class {
 	unsigned long used_bytes;
 	unsigned long pages;
 	unsigned long meta_bytes;
+	/** @refill: one slab is made at a time */
 	struct mutex refill;
 };
 

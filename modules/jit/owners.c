@@ -80,7 +80,7 @@ static void owner_goes(struct jit_owner *owner)
 	if (objects)
 		pr_warn("module %s leaves %ld objects behind, %ld bytes; mmkit_jit stays loaded\n",
 			owner->name, objects, atomic_long_read(&owner->bytes));
-	/* A lookup that is led into the orphans finds no match there, and asks again with the lock. */
+	/* A lookup that is led into the orphans has no match there: it asks again, locked. */
 	hash_del_rcu(&owner->node);
 	owner->mod = ERR_PTR(-ESRCH);
 	hlist_add_head_rcu(&owner->node, &orphans);
@@ -104,6 +104,7 @@ static int on_module(struct notifier_block *nb, unsigned long action, void *data
 	}
 	return NOTIFY_DONE;
 }
+
 static struct notifier_block module_nb = { .notifier_call = on_module };
 
 static void owner_show(struct seq_file *m, const struct jit_owner *owner, const char *state)

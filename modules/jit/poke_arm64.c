@@ -99,13 +99,12 @@ static void alias_write(void *text, const void *code, size_t len)
 	void *to = alias->addr + offset_in_page(text);
 
 	mutex_lock(&alias_lock);
-	if (alias_map(vmalloc_to_page(text))) {
+	if (alias_map(vmalloc_to_page(text)))
 		mmkit_fuse_blow(&mmkit_jit_component, "text can be written");
-	} else if (code) {
+	else if (code)
 		memcpy(to, code, len);
-	} else {
+	else
 		mmkit_jit_poke_fill(to, len);
-	}
 	alias_unmap();
 	mutex_unlock(&alias_lock);
 	sync_range(text, len);

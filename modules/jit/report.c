@@ -164,6 +164,7 @@ static const char * const stat_names[] = {
 	[JIT_UNMAPS]		= "unmaps",
 	[JIT_GRACES]		= "graces",
 };
+
 static_assert(ARRAY_SIZE(stat_names) == JIT_NR_STATS);
 
 static int stats_show(struct seq_file *m, void *unused)

@@ -68,7 +68,8 @@ static struct jit_slab *slab_alloc(struct jit_class *class, size_t len)
 		shape.pages = jit_slab_pages(nr, PAGE_SHIFT);
 		shape.bytes = jit_class_bytes(nr);
 	}
-	shape.objects = shape.free = shape.pages * PAGE_SIZE / shape.bytes;
+	shape.objects = shape.pages * PAGE_SIZE / shape.bytes;
+	shape.free = shape.objects;
 	slab = kzalloc(slab_meta_bytes(&shape), GFP_KERNEL);
 	if (!slab)
 		return NULL;
@@ -366,6 +367,7 @@ void *mmkit_jit_alloc_owned(struct module *mod, const void *code, size_t len, co
 {
 	struct jit_owner *owner;
 	void *text = NULL;
+	unsigned int nr;
 
 	might_sleep();
 	if (!len || len > JIT_WINDOW_SLOTS * JIT_BLOCK_BYTES ||
@@ -377,9 +379,9 @@ void *mmkit_jit_alloc_owned(struct module *mod, const void *code, size_t len, co
 			goto fail;
 	}
 	owner = mmkit_jit_owner_get(mod);
+	nr = len <= JIT_CLASS_MAX_BYTES ? jit_class(len) : JIT_RUNS;
 	if (owner)
-		text = alloc(&mmkit_jit_classes[len <= JIT_CLASS_MAX_BYTES ? jit_class(len) : JIT_RUNS],
-			     owner, code, len, name);
+		text = alloc(&mmkit_jit_classes[nr], owner, code, len, name);
 	if (text) {
 		jit_stat(JIT_ALLOCS);
 		return text;

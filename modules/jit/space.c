@@ -177,13 +177,14 @@ static bool entry_is_text(pte_t entry)
 /* What is mapped is looked up, not believed. */
 static bool block_is_text(struct jit_block *block)
 {
-	unsigned long offset, size;
+	unsigned long offset, size, pfn;
 	pte_t *entry;
 
 	for (offset = 0; offset < JIT_BLOCK_BYTES; offset += size) {
+		pfn = page_to_pfn(block_page(block, offset / PAGE_SIZE));
 		entry = mmkit_walk(block->addr + offset, &size);
 		if (!entry || !entry_is_text(READ_ONCE(*entry)) ||
-		    pte_pfn(READ_ONCE(*entry)) != page_to_pfn(block_page(block, offset / PAGE_SIZE)))
+		    pte_pfn(READ_ONCE(*entry)) != pfn)
 			return false;
 	}
 	block->large = size == JIT_BLOCK_BYTES;
@@ -251,8 +252,9 @@ static int block_add(struct jit_window *win, unsigned int slot)
 	}
 	block_name(block);
 	bitmap_clear(win->taken, slot * JIT_BLOCK_PAGES, JIT_BLOCK_PAGES);
+	/* Pairs with the lookup: the block is complete. */
 	smp_store_release(&win->block[slot], block);
-	/* Slots were counted before the block that one of them holds. */
+	/* Pairs with mmkit_jit_space_free(): slots were counted before the block in one of them. */
 	smp_wmb();
 	WRITE_ONCE(mmkit_jit_space.blocks, mmkit_jit_space.blocks + 1);
 	mmkit_jit_space.large += block->large;
@@ -311,6 +313,7 @@ static void spare_expired(struct work_struct *work)
 {
 	mmkit_jit_space_drain();
 }
+
 static DECLARE_DELAYED_WORK(spare_work, spare_expired);
 
 /* --- windows --------------------------------------------------------------- */
@@ -454,6 +457,7 @@ int mmkit_jit_space_get(struct jit_slab *slab)
 
 static struct jit_window *window_of(unsigned long addr)
 {
+	/* Pairs with window_add(): the windows are complete. */
 	unsigned int i, nr = smp_load_acquire(&nr_windows);
 
 	for (i = 0; i < nr; i++) {
@@ -501,7 +505,9 @@ struct jit_slab *mmkit_jit_space_find(unsigned long addr)
 	if (!win)
 		return NULL;
 	page = (addr - win->start) / PAGE_SIZE;
+	/* Pairs with block_add(): the block is complete. */
 	block = smp_load_acquire(&win->block[page / JIT_BLOCK_PAGES]);
+	/* Pairs with run_take(): the slab is complete. */
 	return block ? smp_load_acquire(&block->slab[page % JIT_BLOCK_PAGES]) : NULL;
 }
 
@@ -510,6 +516,7 @@ unsigned long mmkit_jit_space_free(void)
 {
 	unsigned int blocks = READ_ONCE(mmkit_jit_space.blocks);
 
+	/* Pairs with block_add(): the slots of these blocks are counted. */
 	smp_rmb();
 	return (READ_ONCE(mmkit_jit_space.slots) - blocks) * (unsigned long)JIT_BLOCK_BYTES;
 }
@@ -545,7 +552,8 @@ void mmkit_jit_space_each_slab(void (*see)(struct jit_slab *slab, void *data), v
 #ifdef CONFIG_X86_64
 static void area_choose(const struct mmkit_ksym_table *ksyms)
 {
-	area_start = area_far_start = MODULES_VADDR;
+	area_start = MODULES_VADDR;
+	area_far_start = MODULES_VADDR;
 	area_end = MODULES_END;
 }
 

@@ -32,6 +32,7 @@ static int on_pm(struct notifier_block *nb, unsigned long action, void *data)
 	pr_err("no hibernation while tag storage is lent\n");
 	return NOTIFY_BAD;
 }
+
 static struct notifier_block pm_nb = { .notifier_call = on_pm };
 
 int mmkit_ts_events_init(void)

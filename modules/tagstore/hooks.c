@@ -65,6 +65,7 @@ static const char * const fault_callers[] = {
 	"alloc_swap_folio", "vma_alloc_zeroed_movable_folio",
 	"alloc_zeroed_user_highpage_movable", "do_pte_missing",
 };
+
 static const char * const other_callers[] = {
 	"copy_page_range", "copy_pte_range", "page_copy_prealloc", "mcopy_atomic",
 	"__mcopy_atomic", "mfill_atomic", "mfill_atomic_copy", "mfill_atomic_pte_copy",

@@ -18,10 +18,10 @@
 #include "tagstore.h"
 
 struct ts_pool {
-	spinlock_t lock;
+	spinlock_t lock;		/* the pages, and how many there are */
 	struct list_head pages;
 	unsigned long nr;
-	struct mutex refill;
+	struct mutex refill;		/* one fills it at a time */
 	bool wanted;
 };
 
@@ -146,6 +146,7 @@ static void refill_fn(struct work_struct *work)
 	/* Whoever asked may be gone, and what waits here is no reason to stay. */
 	mmkit_ts_perhaps_unused();
 }
+
 static DECLARE_WORK(refill_work, refill_fn);
 
 static int pool_ask(struct ts_pool *pool)

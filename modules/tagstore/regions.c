@@ -437,6 +437,7 @@ static int keep_memory(struct notifier_block *nb, unsigned long action, void *da
 	}
 	return NOTIFY_OK;
 }
+
 static struct notifier_block keep_memory_nb = { .notifier_call = keep_memory };
 
 /* --- the parameter ------------------------------------------------------------------ */

@@ -91,6 +91,7 @@ static ssize_t lent_bytes_show(struct kobject *kobj, struct kobj_attribute *attr
 
 	return sysfs_emit(buf, "%lu\n", (sums.storage - sums.taken) * PAGE_SIZE);
 }
+
 static struct kobj_attribute lent_bytes_attr = __ATTR_RO(lent_bytes);
 
 static ssize_t drain_store(struct kobject *kobj, struct kobj_attribute *attr, const char *buf,
@@ -102,6 +103,7 @@ static ssize_t drain_store(struct kobject *kobj, struct kobj_attribute *attr, co
 	mmkit_ts_settle_all();
 	return count;
 }
+
 static struct kobj_attribute drain_attr = __ATTR_WO(drain);
 
 const struct attribute * const mmkit_ts_attrs[] = {

@@ -31,6 +31,7 @@ static void wake_fn(struct irq_work *work)
 		queue_delayed_work(wq, &settle_work,
 				   msecs_to_jiffies(mmkit_ts_linger_ms));
 }
+
 static DEFINE_IRQ_WORK(wake, wake_fn);
 
 static void kick(void)
@@ -140,8 +141,11 @@ static void settle_pending(struct ts_region *region)
 	unsigned long nr_blocks = ts_nr_blocks(&region->blocks), block;
 
 	for_each_set_bit(block, region->pending, nr_blocks) {
-		/* Whoever marks a page after this sets the bit again. */
 		clear_bit(block, region->pending);
+		/*
+		 * Pairs with the exchange that freed a page, which mmkit_ts_freed_in()
+		 * follows: we see that page, or the bit is set again.
+		 */
 		smp_mb__after_atomic();
 		settle_block(region, block);
 		cond_resched();
@@ -208,6 +212,7 @@ static void take_fn(struct work_struct *work)
 {
 	not_taken = mmkit_ts_take_all();
 }
+
 static DECLARE_WORK(take_work, take_fn);
 
 /* A worker hears no signals. */

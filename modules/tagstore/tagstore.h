@@ -33,7 +33,6 @@
  * struct ts_region - storage that can be lent, and the memory that it serves
  * @blocks:  as numbers
  * @cma:     the storage is an area of the contiguous allocator; else it lies in ZONE_MOVABLE
- * @lock:    who takes or lends blocks
  * @pending: per block: pages in it were freed
  * @idle:    per block: nobody needed it when the worker looked last
  * @taken:   pages of storage that are not lent
@@ -42,6 +41,7 @@
 struct ts_region {
 	struct ts_blocks blocks;
 	bool cma;
+	/** @lock: held by who takes or lends blocks */
 	struct mutex lock;
 	unsigned long *pending;
 	unsigned long *idle;
@@ -201,6 +201,7 @@ static inline int mmkit_ts_cpu_check(bool simulate)
 	pr_err("this machine has no memory tags; simulate=1 runs the manager without them\n");
 	return -EOPNOTSUPP;
 }
+
 static inline int mmkit_ts_hooks_init(bool simulate) { return 0; }
 static inline void mmkit_ts_hooks_exit(void) { }
 static inline unsigned long mmkit_ts_zero_pages(void) { return 0; }

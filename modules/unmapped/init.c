@@ -34,7 +34,7 @@ MODULE_PARM_DESC(secret_max_bytes, "most memory of /dev/mmkit_secret; 0: 10 % of
 
 MMKIT_KSYM_DEFINE_TABLE(ksyms, "unmapped", UM_KSYMS, MMKIT_KSYM_NO_DATA);
 
-MMKIT_DIRECT_MAP_SAME_TYPE
+MMKIT_DIRECT_MAP_SAME_TYPE;
 static_assert(__same_type(__get_vm_area_caller, mmkit_ksym_proto___get_vm_area_caller));
 static_assert(__same_type(vunmap_range, mmkit_ksym_proto_vunmap_range));
 static_assert(__same_type(__memcg_kmem_charge_page, mmkit_ksym_proto___memcg_kmem_charge_page));

@@ -209,6 +209,7 @@ static const char * const stat_names[] = {
 	[UM_QUARANTINED]	= "quarantined_pages",
 	[UM_VERIFIED]		= "verified_pages",
 };
+
 static_assert(ARRAY_SIZE(stat_names) == UM_NR_STATS);
 
 static int stats_show(struct seq_file *m, void *unused)

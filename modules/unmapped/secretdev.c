@@ -38,13 +38,13 @@
 
 /**
  * struct secret - what one open() stands for
- * @lock:   guards @maps and changes of @pages
  * @maps:   mappings there are
  * @pages:  pages by their offset
  * @user:   whose locked memory they count as
  * @limit:  most pages that @user may have locked, ULONG_MAX for no limit
  */
 struct secret {
+	/** @lock: guards @maps and changes of @pages */
 	struct mutex lock;
 	unsigned long maps;
 	struct xarray pages;

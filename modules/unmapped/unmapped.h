@@ -203,10 +203,19 @@ void mmkit_um_unkeep(struct um_block *block, unsigned int idx);
 bool mmkit_um_scrub(struct page *page);
 void mmkit_um_scrub_free(struct um_block *block, unsigned int idx);
 
+/* The first node from @nid on that has a cache. */
+static inline int um_node_from(int nid, struct um_node **node)
+{
+	while (nid < nr_node_ids && !mmkit_um_nodes[nid])
+		nid++;
+	*node = nid < nr_node_ids ? mmkit_um_nodes[nid] : NULL;
+	return nid;
+}
+
 /* for_each_um_node - the caches of all nodes that can ever be */
 #define for_each_um_node(node, nid)					\
-	for ((nid) = 0; (nid) < nr_node_ids; (nid)++)			\
-		if (!((node) = mmkit_um_nodes[nid])) {} else
+	for ((nid) = um_node_from(0, &(node)); (node);			\
+	     (nid) = um_node_from((nid) + 1, &(node)))
 
 /* The sum of a member of all nodes, which are not read at one moment. */
 #define um_sum(member)							\

@@ -153,7 +153,7 @@ bool mmkit_um_settles_itself(void)
 	return current == worker->task || mmkit_um_direct_map_is_changing();
 }
 
-/* The same as settling, but only for what has left, and not for ever. Returns false when time is over. */
+/* The same as settling, but only for what has left, and for a time: false when that is over. */
 bool mmkit_um_settle_timeout(unsigned long timeout)
 {
 	if (mmkit_um_settles_itself())
