@@ -134,7 +134,8 @@ static void branches(void)
 		return;
 	}
 	gate = (void *)text;
-	at = n = mmkit_jit_emit_entry(buf);
+	at = mmkit_jit_emit_entry(buf);
+	n = at;
 	n += mmkit_jit_emit_jump(buf + n, text + n, one);
 	TEST(!mmkit_jit_update(text, buf, n) && gate() == 1, "a branch goes one way");
 	TEST(!mmkit_jit_patch_branch(text + at, two) && gate() == 2, "patched, it goes the other");
@@ -146,7 +147,8 @@ static void branches(void)
 	TEST(mmkit_jit_patch_branch(text, two) == -EINVAL, "a landing pad is no branch");
 	TEST(mmkit_jit_patch_branch(text + 63, two) == -EINVAL, "nor is the last byte");
 	TEST(mmkit_jit_patch_branch(&buf[at], two) == -EINVAL, "nor what is not text of ours");
-	TEST(mmkit_jit_patch_branch(text + at, (void *)PAGE_OFFSET) == -ERANGE, "it reaches so far only");
+	TEST(mmkit_jit_patch_branch(text + at, (void *)PAGE_OFFSET) == -ERANGE,
+	     "it reaches so far only");
 	mmkit_jit_free(text);
 	mmkit_jit_free(two);
 	mmkit_jit_free(one);
@@ -154,7 +156,9 @@ static void branches(void)
 
 static void runs(void)
 {
-	static const size_t lens[] = { 8193, 12289, SZ_64K, SZ_1M + 1, SZ_2M, SZ_2M + SZ_128K, 5 << 20 };
+	static const size_t lens[] = {
+		8193, 12289, SZ_64K, SZ_1M + 1, SZ_2M, SZ_2M + SZ_128K, 5 << 20
+	};
 	unsigned int i, good = 0, traps = 0;
 	u8 *code, *text;
 
@@ -356,14 +360,13 @@ static void mistake(const char *which)
 		mmkit_jit_free(before);
 	} else if (!strcmp(which, "interior")) {
 		mmkit_jit_free(text + 16);
-	} else if (!strcmp(which, "double")) {
-		mmkit_jit_free_rcu(text);
-		mmkit_jit_free_rcu(text);
-		TEST(!mmkit_jit_alloc(NULL, 16), "there are no new ones");
-		return;
 	} else {
-		mmkit_jit_free(text);
-		mmkit_jit_free(text);
+		void (*free)(void *text) = mmkit_jit_free;
+
+		if (!strcmp(which, "double"))
+			free = mmkit_jit_free_rcu;
+		free(text);
+		free(text);
 		TEST(!mmkit_jit_alloc(NULL, 16), "there are no new ones");
 		return;
 	}
@@ -405,8 +408,8 @@ static void mix(void)
 		granules += round_up(len, 64);
 		pages += round_up(len, PAGE_SIZE);
 	}
-	pr_info("# mix: %u objects, %lu bytes asked for, in granules of 64 %lu, in pages %lu\n", rounds,
-		asked, granules, pages);
+	pr_info("# mix: %u objects, %lu bytes asked for, in granules of 64 %lu, in pages %lu\n",
+		rounds, asked, granules, pages);
 }
 
 /* What another module has left behind. */

@@ -83,10 +83,10 @@ static void add_bytes(const void *bytes, int n)
 	SAMPLE("sample_" #reg, prefix "jmp __x86_indirect_thunk_" #reg)
 
 asm(".pushsection .text\n"
-    SAMPLE("sample_return", "jmp __x86_return_thunk")
-    SAMPLES(SAMPLE_JUMP)
-    ".balign 64, 0xcc\n"
-    ".popsection\n");
+	SAMPLE("sample_return", "jmp __x86_return_thunk")
+	SAMPLES(SAMPLE_JUMP)
+	".balign 64, 0xcc\n"
+	".popsection\n");
 
 #define SAMPLE_DECLARE(nr, reg, prefix)	extern const u8 sample_##reg[];
 #define SAMPLE_ADDRESS(nr, reg, prefix)	[nr] = sample_##reg,

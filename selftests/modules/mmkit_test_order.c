@@ -245,7 +245,7 @@ static int run_free(char *args)
 		watch(text, traps, len);
 		mmkit_jit_free(text);
 		unwatch();
-		/* What was freed can be read as long as its memory is there: the neighbour keeps it. */
+		/* What was freed can be read while its memory is there: the neighbour keeps it. */
 		say("holds_wanted %s\n", memcmp(text, traps, len) ? "no" : "yes");
 		text = NULL;
 	}

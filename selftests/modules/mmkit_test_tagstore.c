@@ -192,8 +192,9 @@ static void one_order(unsigned int order)
 	if (order) {
 		mmkit_tagstore_free(page, order - 1);
 		drain();
-		TEST_ORDER(needed() == bytes_of(page_to_pfn(page) + (1UL << (order - 1)), order - 1) &&
-			   taken() == needed(), "half of it needs its own blocks only");
+		TEST_ORDER(needed() == bytes_of(page_to_pfn(page) + (1UL << (order - 1)),
+						order - 1) && taken() == needed(),
+			   "half of it needs its own blocks only");
 	}
 	__free_pages(page, order);
 	drain();
@@ -216,9 +217,11 @@ static void odd_places(void)
 			unsigned long pfn = page_to_pfn(page) + at;
 			long bytes = bytes_of(pfn, order);
 
-			if (mmkit_tagstore_reserve(page + at, order, GFP_KERNEL) || needed() != bytes ||
+			if (mmkit_tagstore_reserve(page + at, order, GFP_KERNEL) ||
+			    needed() != bytes ||
 			    mmkit_tagstore_page_reserved(page + at - 1)) {
-				pr_info("order %u at %u: needed %ld, want %ld\n", order, at, needed(), bytes);
+				pr_info("order %u at %u: needed %ld, want %ld\n", order, at,
+					needed(), bytes);
 				good = false;
 			}
 			mmkit_tagstore_free(page + at, order);
@@ -311,7 +314,8 @@ static void freed_and_needed(void)
 	}
 	bytes = needed();
 	mmkit_tagstore_free(page, 0);
-	TEST(!mmkit_tagstore_reserve(page, 0, GFP_ATOMIC), "a page that was just freed can be had without a wait");
+	TEST(!mmkit_tagstore_reserve(page, 0, GFP_ATOMIC),
+	     "a page that was just freed can be had without a wait");
 	drain();
 	TEST(mmkit_tagstore_page_reserved(page) && needed() == bytes && taken() == bytes,
 	     "and keeps its block");
@@ -335,7 +339,8 @@ static void without_sleep(void)
 		TEST(false, "there is a page for those who may not sleep");
 		return;
 	}
-	TEST(mmkit_tagstore_reserve(page, 0, GFP_NOWAIT) == -EAGAIN, "storage that is lent cannot be had without a wait");
+	TEST(mmkit_tagstore_reserve(page, 0, GFP_NOWAIT) == -EAGAIN,
+	     "storage that is lent cannot be had without a wait");
 	TEST(!taken(), "and nothing was taken");
 	TEST(!mmkit_tagstore_reserve(page, 0, GFP_KERNEL), "one page of a block");
 	bytes = needed();
@@ -360,17 +365,20 @@ static void in_storage(void)
 	struct page *last = pfn_to_page(PHYS_PFN(tagged) + nr_tagged() - 1);
 	int err;
 
-	TEST(mmkit_tagstore_reserve(first, 0, GFP_KERNEL) == -EINVAL, "a page of storage is refused");
+	TEST(mmkit_tagstore_reserve(first, 0, GFP_KERNEL) == -EINVAL,
+	     "a page of storage is refused");
 	TEST(mmkit_tagstore_reserve(first + PHYS_PFN(storage_bytes) - 1, 0, GFP_ATOMIC) == -EINVAL,
 	     "so is the last one");
 	TEST(!mmkit_tagstore_page_reserved(first), "it cannot carry tags");
-	TEST(mmkit_tagstore_reserve(first - 1, 1, GFP_KERNEL) == -EINVAL, "pages that reach into storage are refused");
+	TEST(mmkit_tagstore_reserve(first - 1, 1, GFP_KERNEL) == -EINVAL,
+	     "pages that reach into storage are refused");
 	TEST(!taken(), "and nothing was taken for them");
 	/* What comes after the region needs nothing. */
 	if (is_storage(page_to_pfn(last) + 1) || !pfn_to_online_page(page_to_pfn(last) + 1))
 		return;
 	err = mmkit_tagstore_reserve(last, 1, GFP_KERNEL);
-	TEST(!err && mmkit_tagstore_page_reserved(last), "the last page of a region with one of none");
+	TEST(!err && mmkit_tagstore_page_reserved(last),
+	     "the last page of a region with one of none");
 	TEST(needed() == (long)(block_pages * PAGE_SIZE), "needs one block");
 	TEST(mmkit_tagstore_page_reserved(last + 1), "a page of no region needs nothing");
 	mmkit_tagstore_free(last, 1);
@@ -524,7 +532,8 @@ static int run_dying(char *args)
 	if (!page)
 		return -EINVAL;
 	send_sig(SIGKILL, current, 1);
-	TEST(mmkit_tagstore_reserve(page, order, GFP_KERNEL) == -EINTR, "a task that dies gets EINTR");
+	TEST(mmkit_tagstore_reserve(page, order, GFP_KERNEL) == -EINTR,
+	     "a task that dies gets EINTR");
 	return 0;
 }
 
@@ -554,12 +563,16 @@ static int run_fuse(char *args)
 	return 0;
 }
 
-TEST_COMMANDS(
-	{ "api", run_api }, { "hold", run_hold }, { "release", run_release },
-	{ "move", run_move }, { "pin", run_pin }, { "unpin", run_unpin },
-	{ "reserve", run_reserve },
-	{ "dying", run_dying }, { "free", run_free }, { "fuse", run_fuse },
-);
+TEST_COMMANDS({ "api", run_api },
+	      { "hold", run_hold },
+	      { "release", run_release },
+	      { "move", run_move },
+	      { "pin", run_pin },
+	      { "unpin", run_unpin },
+	      { "reserve", run_reserve },
+	      { "dying", run_dying },
+	      { "free", run_free },
+	      { "fuse", run_fuse });
 
 static int __init test_init(void)
 {

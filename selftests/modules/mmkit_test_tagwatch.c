@@ -243,6 +243,7 @@ static int kept_show(struct seq_file *m, void *unused)
 	unsigned int i;
 
 	for (i = 0; i < MAX_KEPT; i++) {
+		/* Pairs with violated(): the rest is there. */
 		reason = smp_load_acquire(&kept[i].reason);
 		if (reason)
 			seq_printf(m, "%#lx %s %pS: %s\n", kept[i].pfn, kept[i].routine,
@@ -360,7 +361,7 @@ static const char *flaw(void)
 	int i;
 
 	if (!nr || nr != nr_storage_bytes || nr != nr_tagged || nr != nr_tagged_bytes)
-		return "each of storage, storage_bytes, tagged and tagged_bytes is needed, equally often";
+		return "storage, storage_bytes, tagged, tagged_bytes: needed, all equally often";
 	if (!block_pages)
 		return "block_pages is 0";
 	for (i = 0; i < nr; i++) {

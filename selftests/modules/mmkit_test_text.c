@@ -57,7 +57,7 @@ static unsigned int nr_workers;
 static size_t max_len;
 static bool stop;
 
-/* A function that answers with a number, and bytes that depend on it up to the end of the object. */
+/* A function that answers with a number, and bytes that depend on it to the end of the object. */
 static bool make_text(u8 *buf, const void *at, size_t len, u32 answer)
 {
 	int n = emit_answer(buf, at, answer);
@@ -293,6 +293,7 @@ static int call_shared(void *data)
 				atomic_long_inc(&shared_wrong);
 			atomic_long_inc(&shared_calls);
 		}
+		/* Pairs with the control dependency in close_shared(): the call is over. */
 		smp_mb__before_atomic();
 		atomic_dec(&inside);
 		cpu_relax();
@@ -304,6 +305,7 @@ static int call_shared(void *data)
 static void close_shared(void)
 {
 	WRITE_ONCE(closed, true);
+	/* Pairs with the barrier of call_shared(). */
 	smp_mb();
 	while (atomic_read(&inside)) {
 		cpu_relax();
@@ -315,6 +317,7 @@ static void open_shared(void)
 {
 	long before = atomic_long_read(&shared_calls);
 
+	/* Pairs with call_shared(): the text, and its answer, are there. */
 	smp_store_release(&closed, false);
 	/* A round that nobody called in says nothing. */
 	while (atomic_long_read(&shared_calls) == before) {

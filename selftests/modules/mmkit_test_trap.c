@@ -81,7 +81,8 @@ static void catch_end(void)
 
 static struct mmkit_redirect trap_row[], later_trap_row[], pad_row[];
 
-MMKIT_REDIRECT_DECLARE(trap, int, reserved_fault_handler, (struct pt_regs *regs, unsigned long esr));
+MMKIT_REDIRECT_DECLARE(trap, int, reserved_fault_handler,
+		       (struct pt_regs *regs, unsigned long esr));
 MMKIT_REDIRECT_DECLARE(later_trap, int, reserved_fault_brk_handler,
 		       (struct pt_regs *regs, unsigned long esr));
 MMKIT_REDIRECT_DECLARE(pad, void, do_el1_bti, (struct pt_regs *regs, unsigned long esr));

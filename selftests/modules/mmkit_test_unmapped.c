@@ -289,7 +289,8 @@ static long long value_of(const char *name)
 
 	if (IS_ERR(file))
 		return -1;
-	if (kernel_read(file, text, sizeof(text) - 1, &pos) <= 0 || kstrtoll(strim(text), 10, &value))
+	if (kernel_read(file, text, sizeof(text) - 1, &pos) <= 0 ||
+	    kstrtoll(strim(text), 10, &value))
 		value = -1;
 	filp_close(file, NULL);
 	return value;
@@ -427,7 +428,7 @@ static int where(const long *arg)
 		unsigned long start = (unsigned long)page_address(chunk->page);
 
 		say("at 0x%lx-0x%lx first 0x%llx\n", start, start + (PAGE_SIZE << chunk->order),
-			word_of(chunk->page, 0));
+		    word_of(chunk->page, 0));
 	}
 	return 0;
 }
@@ -740,8 +741,10 @@ static bool wait_briefly(const bool *done)
 {
 	u64 end = ktime_get_mono_fast_ns() + 300 * NSEC_PER_MSEC;
 
+	/* Pairs with visit(): its answer is there. */
 	while (!smp_load_acquire(done) && ktime_get_mono_fast_ns() < end)
 		cpu_relax();
+	/* Pairs with visit(), too: it may have come at the very end. */
 	return smp_load_acquire(done);
 }
 
@@ -765,6 +768,7 @@ static void visit(struct visit *v)
 		words[1] = word_of(v->page, 1);
 	}
 	mmkit_unmapped_unmap_local(words);
+	/* Pairs with wait_briefly(): the answer is there. */
 	smp_store_release(&v->ran, true);
 }
 
@@ -841,9 +845,10 @@ static void visited(const char *who, bool (*go)(struct visit *v), struct visit *
 	}
 	timer_delete_sync(&visit_timer);
 	say("# %s: came %d, saw its page %d, hardirq %d, softirq %d\n", who, came, v->right,
-		v->in_hardirq, v->in_softirq);
+	    v->in_hardirq, v->in_softirq);
 	TEST(came && (hardirq ? v->in_hardirq : v->in_softirq), "an interrupt comes");
-	TEST(v->right && v->addr && v->addr != words, "maps another page elsewhere, sees that page");
+	TEST(v->right && v->addr && v->addr != words,
+	     "maps another page elsewhere, sees that page");
 	TEST(kept, "and the page of who was interrupted is in its place");
 }
 
@@ -980,21 +985,22 @@ static void alloc_in_irq(struct irq_work *work)
 	in->right = true;
 	for (i = 0; i < in->rounds; i++) {
 		unsigned int order = i % 4;
-		struct page *page = mmkit_unmapped_alloc(i & 8 ? GFP_ATOMIC | __GFP_ZERO : GFP_ATOMIC,
-							 order);
+		gfp_t gfp = i & 8 ? GFP_ATOMIC | __GFP_ZERO : GFP_ATOMIC;
+		struct page *page = mmkit_unmapped_alloc(gfp, order);
 
 		if (!page)
 			continue;
 		in->got++;
 		if (i & 8)
 			in->right &= !bad_pages(page, order, is_zero);
-		in->right &= !bad_pages(page, order, is_absent) && page_fill(page) && is_filled(page);
+		in->right &= !bad_pages(page, order, is_absent) && page_fill(page) &&
+			     is_filled(page);
 		if (i & 1)
 			mmkit_unmapped_free(page, order);
 		else
 			mmkit_unmapped_free_noscrub(page, order);
 	}
-	smp_store_release(&in->done, true);
+	in->done = true;
 }
 
 /* A block is cached: all of it can be had, and no more. */
@@ -1215,7 +1221,7 @@ static int defragment(const long *arg)
 	return 0;
 }
 
-/* What large pieces there still are are taken away. */
+/* The large pieces that are still there are taken away. */
 static int blocks(const long *arg)
 {
 	long i;

@@ -78,7 +78,9 @@ static unsigned int random_order(struct worker *worker)
 
 static gfp_t random_gfp(struct worker *worker)
 {
-	static const gfp_t base[] = { GFP_KERNEL, GFP_KERNEL | __GFP_NORETRY, GFP_NOWAIT, GFP_ATOMIC };
+	static const gfp_t base[] = {
+		GFP_KERNEL, GFP_KERNEL | __GFP_NORETRY, GFP_NOWAIT, GFP_ATOMIC
+	};
 	u32 draw = random(worker);
 
 	return base[draw % ARRAY_SIZE(base)] | (draw & 8 ? __GFP_ZERO : 0) | __GFP_NOWARN;
@@ -109,8 +111,10 @@ static void look_at_new(struct worker *worker, struct page *page, u64 mark, bool
 	worker->not_zero += zeroed && memchr_inv(words, 0, PAGE_SIZE);
 	worker->seen += is_secret(words[0], words[1]) ||
 			is_secret(words[LAST_WORD], words[LAST_WORD - 1]);
-	words[0] = words[LAST_WORD] = mark;
-	words[1] = words[LAST_WORD - 1] = seal(mark);
+	words[0] = mark;
+	words[LAST_WORD] = mark;
+	words[1] = seal(mark);
+	words[LAST_WORD - 1] = seal(mark);
 	mmkit_unmapped_unmap_local(words);
 }
 

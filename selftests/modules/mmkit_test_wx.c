@@ -278,11 +278,7 @@ static void walk_table(struct walk *walk, phys_addr_t table, unsigned int level,
 			continue;
 		before = entry;
 		walk_table(walk, entry_phys(entry), level - 1, 0, TABLE_ENTRIES, addr,
-#ifdef CONFIG_X86_64
-			   entry_perm(entry, perm));
-#else
-			   perm);
-#endif
+			   IS_ENABLED(CONFIG_X86_64) ? entry_perm(entry, perm) : perm);
 	}
 }
 
@@ -532,9 +528,9 @@ static int run_walk(char *args)
 		say("level%u %lu bytes: leaves %llu text %llu direct_kb %llu absent_kb %llu\n", i,
 		    1UL << level_shift(i), walk->leaves[i], walk->text[i], walk->direct_kb[i],
 		    walk->absent_kb[i]);
-	say("legal %llu\npassed_by %llu\npinned_hits %llu\nother_hits %llu\nwritable %llu\nwx %llu\n",
-	    walk->legal, walk->passed_by, walk->pinned_hits, walk->other_hits, walk->writable,
-	    walk->wx);
+	say("legal %llu\npassed_by %llu\npinned_hits %llu\nother_hits %llu\n",
+	    walk->legal, walk->passed_by, walk->pinned_hits, walk->other_hits);
+	say("writable %llu\nwx %llu\n", walk->writable, walk->wx);
 	walk_free(walk);
 	return 0;
 }
@@ -662,7 +658,8 @@ static int run_poking(char *args)
 
 	if (!mm || !*mm)
 		return -ENXIO;
-	sscanf(args, "%u", &times);
+	if (*args && kstrtouint(args, 0, &times))
+		return -EINVAL;
 	walk = walk_new();
 	if (!walk)
 		return -ENOMEM;
