@@ -96,6 +96,10 @@ static int file_of(const char *name, size_t len)
 	int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	char *buffer = malloc(PIECE);
 
+	if (fd < 0 || !buffer) {
+		perror(name);
+		exit(1);
+	}
 	for (size_t at = 0; at < len; at += PIECE) {
 		put(buffer, at, PIECE, 7);
 		if (write(fd, buffer, PIECE) != (ssize_t)PIECE) {
@@ -111,6 +115,10 @@ static void look_at_file(int fd, size_t len)
 {
 	char *buffer = malloc(PIECE);
 
+	if (!buffer) {
+		perror("bad memory");
+		_exit(1);
+	}
 	for (size_t at = 0; at < len; at += PIECE) {
 		if (pread(fd, buffer, PIECE, (off_t)at) != (ssize_t)PIECE) {
 			perror("bad file");
@@ -118,6 +126,7 @@ static void look_at_file(int fd, size_t len)
 		}
 		look("file", buffer, at, PIECE, 7);
 	}
+	free(buffer);
 }
 
 static int hold(size_t megabytes, const char *name, size_t file_megabytes)
@@ -175,10 +184,14 @@ static int pages(uint64_t start, uint64_t len)
 	int of_counts = open("/proc/kpagecount", O_RDONLY);
 	off_t at = (off_t)(start / page * 8);
 
+	if (!flags || !counts) {
+		perror("memory");
+		exit(1);
+	}
 	if (pread(of_flags, flags, nr * 8, at) != (ssize_t)(nr * 8) ||
 	    pread(of_counts, counts, nr * 8, at) != (ssize_t)(nr * 8)) {
 		perror("/proc/kpageflags");
-		return 1;
+		exit(1);
 	}
 	for (size_t i = 0; i < nr; i++) {
 		mapped += !!counts[i];
@@ -190,6 +203,8 @@ static int pages(uint64_t start, uint64_t len)
 			silent++;
 	}
 	printf("free %zu\nmapped %zu\nordinary %zu\nsilent %zu\n", nr_free, mapped, ordinary, silent);
+	free(counts);
+	free(flags);
 	return 0;
 }
 

@@ -820,6 +820,7 @@ static void ptrace_path(void)
 	int status;
 	pid_t child;
 
+	call(!!tags, "malloc");
 	put(mem, 4 * page, 1);
 	for (size_t i = 0; i < n; i++)
 		tags[i] = (unsigned char)tag_of(i * GRANULE, 20);

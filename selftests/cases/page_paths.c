@@ -167,6 +167,7 @@ static void write_file(size_t bytes)
 	check(fd >= 0, file);
 	for (done = 0; done < bytes; done += CHUNK)
 		check(write(fd, buffer, CHUNK) == (ssize_t)CHUNK, "write");
+	free(buffer);
 }
 
 static void fill_pipes(size_t bytes)
@@ -180,6 +181,7 @@ static void fill_pipes(size_t bytes)
 		check(fcntl(ends[1], F_SETPIPE_SZ, (int)room) >= 0, "F_SETPIPE_SZ");
 		check(write(ends[1], buffer, room) == (ssize_t)room, "write");
 	}
+	free(buffer);
 }
 
 static void send_unix(size_t bytes)
@@ -192,6 +194,7 @@ static void send_unix(size_t bytes)
 		check(!socketpair(AF_UNIX, SOCK_STREAM, 0, ends), "socketpair");
 		check(send(ends[0], buffer, CHUNK, MSG_DONTWAIT) == (ssize_t)CHUNK, "send");
 	}
+	free(buffer);
 }
 
 static void *wait_for_end(void *unused)

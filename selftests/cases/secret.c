@@ -1167,6 +1167,7 @@ static void after_exec(char **argv)
 		    (unsigned long)mem < end)
 			mapped = 1;
 	}
+	fclose(file);
 	saw(!mapped, "exec drops the mapping");
 	saw(empty(map_object(fd, 4), 4 * page), "which was the last: the object is empty");
 }

@@ -134,9 +134,15 @@ static size_t map_bytes(void)
 /* The map is as long as it must be, so that the sanitizer sees what is beyond. */
 static void block_start(u32 max)
 {
+	unsigned long *map = calloc(um_buddy_map_words(max), sizeof(long));
+
 	memset(&buddy, 0xa5, sizeof(buddy));
-	um_buddy_init(&buddy, max, calloc(um_buddy_map_words(max), sizeof(long)));
+	if (!map)
+		abort();
+	um_buddy_init(&buddy, max, map);
 	map_before = malloc(map_bytes());
+	if (!map_before)
+		abort();
 	memset(&model, 0, sizeof(model));
 	memset(&nr, 0, sizeof(nr));
 	model.pages = 1u << max;
