@@ -288,7 +288,8 @@ static int call_shared(void *data)
 		atomic_inc(&inside);
 		/* Pairs with the barrier of close_shared(): it sees us, or we see it. */
 		smp_mb__after_atomic();
-		if (!READ_ONCE(closed)) {
+		/* Pairs with open_shared(): the answer is that of the text. */
+		if (!smp_load_acquire(&closed)) {
 			if (call_text(shared.text) != READ_ONCE(shared.answer))
 				atomic_long_inc(&shared_wrong);
 			atomic_long_inc(&shared_calls);
