@@ -36,6 +36,8 @@ static DEFINE_IRQ_WORK(wake, wake_fn);
 
 static void kick(void)
 {
+	/* Pairs with settle_work_fn(): a round that has begun sees the bit, or we start one. */
+	smp_mb__after_atomic();
 	if (!READ_ONCE(kicked) && !xchg(&kicked, true))
 		irq_work_queue(&wake);
 }
@@ -157,7 +159,7 @@ static void settle_work_fn(struct work_struct *work)
 	unsigned int i;
 
 	WRITE_ONCE(kicked, false);
-	/* Pairs with xchg() in kick(): whoever does not start a new round is seen in this one. */
+	/* Pairs with kick(): whoever does not start a new round is seen in this one. */
 	smp_mb();
 	for (i = 0; i < mmkit_ts_nr_regions; i++) {
 		lend_idle(&mmkit_ts_regions[i]);
