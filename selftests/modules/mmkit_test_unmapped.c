@@ -729,7 +729,7 @@ struct visit {
 	struct page *page;
 	struct visit *next;		/* interrupts this one */
 	void *addr;
-	bool in_hardirq, in_softirq, right, ran;
+	bool in_hardirq, in_softirq, irqs_off, right, ran;
 };
 
 static struct irq_work visit_irq;
@@ -754,6 +754,7 @@ static void visit(struct visit *v)
 
 	v->in_hardirq = in_hardirq();
 	v->in_softirq = in_serving_softirq();
+	v->irqs_off = irqs_disabled();
 	v->addr = words;
 	v->right = words && words[0] == word_of(v->page, 0) &&
 		   words[PAGE_WORDS - 1] == word_of(v->page, PAGE_WORDS - 1);
@@ -826,7 +827,8 @@ static bool by_other_cpu(struct visit *v)
 }
 
 /* Visits while the task itself has a page mapped; that one must stay as it is. */
-static void visited(const char *who, bool (*go)(struct visit *v), struct visit *v, bool hardirq)
+static void visited(const char *who, bool (*go)(struct visit *v), struct visit *v,
+		    const bool *where)
 {
 	struct chunk *own = list_first_entry(&held, struct chunk, link);
 	u64 *words = NULL;
@@ -846,7 +848,7 @@ static void visited(const char *who, bool (*go)(struct visit *v), struct visit *
 	timer_delete_sync(&visit_timer);
 	say("# %s: came %d, saw its page %d, hardirq %d, softirq %d\n", who, came, v->right,
 	    v->in_hardirq, v->in_softirq);
-	TEST(came && (hardirq ? v->in_hardirq : v->in_softirq), "an interrupt comes");
+	TEST(came && *where, "an interrupt comes");
 	TEST(v->right && v->addr && v->addr != words,
 	     "maps another page elsewhere, sees that page");
 	TEST(kept, "and the page of who was interrupted is in its place");
@@ -900,18 +902,18 @@ static int local(const long *arg)
 	nesting(page);
 
 	irq.page = page[1];
-	visited("irq_work", by_irq, &irq, true);
+	visited("irq_work", by_irq, &irq, &irq.in_hardirq);
 	tasklet.page = page[1];
 	tasklet.next = &irq2;
 	irq2.page = page[2];
-	visited("tasklet", by_tasklet, &tasklet, false);
+	visited("tasklet", by_tasklet, &tasklet, &tasklet.in_softirq);
 	TEST(irq2.ran && irq2.right && irq2.in_hardirq && irq2.addr != tasklet.addr,
 	     "the interrupt is interrupted, and the third page is right, too");
 	timer.page = page[3];
-	visited("timer", by_timer, &timer, false);
+	visited("timer", by_timer, &timer, &timer.in_softirq);
 	call.page = page[2];
 	if (num_online_cpus() > 1)
-		visited("call on another CPU", by_other_cpu, &call, true);
+		visited("call on another CPU", by_other_cpu, &call, &call.irqs_off);
 	TEST(!bad_in(&held, is_filled), "all pages have their contents");
 	drop(true);
 
