@@ -73,10 +73,11 @@ pin_all() { echo "pin 0 $zero" > $test && echo "pin $((zero + 1)) $((storage_pag
 check "all storage is pinned" pin_all
 # Not for long: whoever has it locked may be waiting for memory.
 before=$(tagstat retries)
-waits() { [ "$(tagstat retries)" -ge $((before + 3)) ]; }
+waits() { [ "$(tagstat retries)" -ge $((before + 7)) ]; }
 /mmkit/bin/mte_paths first_touch > /tmp/waited 2>&1 &
 waiter=$!
 wait_for 10 waits || fail "a program without storage waits"
+usleep 300000
 echo unpin > $test
 wait $waiter
 status=$?
