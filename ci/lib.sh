@@ -165,6 +165,19 @@ unpack_package()
 	rm -rf "$dir"
 }
 
+# unpack_source CONF PACKAGE VERSION DIR [PATTERN...]: of a source package of the kernel what matches a
+# pattern, or all.
+unpack_source()
+{
+	local conf=$1 package=$2 version=$3 dir=$4
+	shift 4
+	say "fetching $package $version"
+	mkdir -p "$dir"
+	unpack_package "$conf" "$dir.deb" "$package=$version"
+	tar -xJf "$dir.deb/usr/src/$package.tar.xz" -C "$dir" --strip-components=1 --wildcards "${@/#/$package/}"
+	rm -r "$dir.deb"
+}
+
 #
 # Chroots made by ci/chroot
 #
