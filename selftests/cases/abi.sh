@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What user space sees is what include/mmkit/ABI describes: no more, no less, and in that format.
-# vm: timeout=120
+# vm: timeout=120 check=6.1,7.3
 # vm-arm64: mem=2112M dtb=tagstore
 . /mmkit/lib.sh
 . /mmkit/suite.sh

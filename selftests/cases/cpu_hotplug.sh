@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # CPUs go and come under load: what they have counted stays counted.
-# vm: timeout=300
+# vm: timeout=300 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A kernel that was told to have no debugfs: the suite works without its tables, and says so.
-# vm: append="debugfs=off"
+# vm: append="debugfs=off" check=6.1,7.3
 . /mmkit/lib.sh
 
 sysfs=/sys/kernel/mmkit

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # allocinfo is what readers of /proc/allocinfo 2.0 expect; sites and books say the same.
-# vm: timeout=120
+# vm: timeout=120 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

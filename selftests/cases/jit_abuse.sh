@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Wrong frees: nothing is damaged, the fuse blows. Objects that are forgotten are reported.
-# vm: timeout=120
+# vm: timeout=120 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/jit.sh

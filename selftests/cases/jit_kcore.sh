@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The kernel's pictures of memory: /proc/kcore is read over live text, symbols and stack traces name it.
-# vm: mem=512M timeout=180
+# vm: mem=512M timeout=180 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/jit.sh

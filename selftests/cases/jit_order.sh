@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Code is complete in memory before other CPUs are synchronised, and that is over before the caller goes on:
 # probes on the functions of the kernel that do both look at it.
-# vm: mem=512M timeout=120
+# vm: mem=512M timeout=120 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/jit.sh

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Where no code is there are traps, what is not a landing pad cannot be called, and text that was given
 # back is gone for all CPUs.
-# vm: mem=512M timeout=180
+# vm: mem=512M timeout=180 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/jit.sh

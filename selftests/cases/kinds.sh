@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What user space does is named for what it is, and moves with migration.
+# vm: check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

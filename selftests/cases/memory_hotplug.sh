@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Memory goes and comes under load: tables follow it, refusals of others leave nothing behind.
-# vm: mem=1G,slots=4,maxmem=4G timeout=400 append="movable_node"
+# vm: mem=1G,slots=4,maxmem=4G timeout=400 append="movable_node" check=6.1,7.3
 # vm-amd64: qemu="-object memory-backend-ram,id=hot,size=512M -device pc-dimm,id=dimm,memdev=hot"
 # vm-arm64: qemu="-object memory-backend-ram,id=hot,size=512M -device virtio-mem-pci,id=grow,memdev=hot,requested-size=512M"
 # modules: memory-notifier-error-inject

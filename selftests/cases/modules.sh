@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Modules that come and go while their sites are profiled: named while there, and afterwards.
-# vm: timeout=300
+# vm: timeout=300 check=6.1,7.3
 # modules: zram loop brd
 . /mmkit/lib.sh
 . /mmkit/suite.sh

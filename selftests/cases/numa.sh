@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A machine of four nodes: one has no memory, one has neither CPUs nor much memory.
-# vm: mem=2G smp=4,sockets=4 timeout=120 kernels=6.1,7.3 qemu="-object memory-backend-ram,id=m0,size=896M -object memory-backend-ram,id=m1,size=896M -object memory-backend-ram,id=m3,size=256M -numa node,nodeid=0,cpus=0-1,memdev=m0 -numa node,nodeid=1,cpus=2,memdev=m1 -numa node,nodeid=2,cpus=3 -numa node,nodeid=3,memdev=m3"
+# vm: mem=2G smp=4,sockets=4 timeout=120 check=6.1,7.3 qemu="-object memory-backend-ram,id=m0,size=896M -object memory-backend-ram,id=m1,size=896M -object memory-backend-ram,id=m3,size=256M -numa node,nodeid=0,cpus=0-1,memdev=m0 -numa node,nodeid=1,cpus=2,memdev=m1 -numa node,nodeid=2,cpus=3 -numa node,nodeid=3,memdev=m3"
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/unmapped.sh

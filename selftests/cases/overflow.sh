@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # More call sites than tags: what is not told apart is counted exactly, once said, and cleared.
-# vm: timeout=120
+# vm: timeout=120 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Parameters of the profiler: what is wrong is refused, says why, and leaves nothing behind.
-# vm: timeout=120
+# vm: timeout=120 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What the kernel does not offer: refused with one clear message, or done without it.
-# vm: timeout=120
+# vm: timeout=120 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The files people and scripts rely on: one value each, the right modes, no way to harm.
-# vm: timeout=120
+# vm: timeout=120 check=6.1,7.3
 . /mmkit/lib.sh
 
 root=/sys/kernel/mmkit

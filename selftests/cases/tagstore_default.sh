@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Storage that all devices take their memory from.
-# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_default kernels=6.1,7.3
+# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_default check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

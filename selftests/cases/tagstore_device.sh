@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Storage that a device has its memory in.
-# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_device kernels=6.12
+# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_device check=6.12
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The kernel's own tests of memory tags, of the very kernel that runs, say the same line by line
 # with the manager as without it; what fails on a plain kernel fails in the same way.
-# vm: arch=arm64 mem=1056M emulator=backports timeout=300 needs=kselftest dtb=tagstore_small
+# vm: arch=arm64 mem=1056M emulator=backports timeout=300 needs=kselftest dtb=tagstore_small check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/tagstore.sh

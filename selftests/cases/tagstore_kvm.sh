@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Virtual machines tag their pages as they like. With the manager there is none whose memory can have
 # tags; and where there is one already, the manager refuses.
-# vm: arch=arm64 mem=1056M dtb=tagstore_small smp=2 qemu="-machine virtualization=on"
+# vm: arch=arm64 mem=1056M dtb=tagstore_small smp=2 qemu="-machine virtualization=on" check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/tagstore.sh

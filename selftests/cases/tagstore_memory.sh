@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A node of the other form, in memory that cannot be lent.
-# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_memory kernels=6.12,7.3
+# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_memory check=6.12,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A node of the other form, in memory that can be lent.
-# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_memory_pool kernels=6.1,7.2
+# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_memory_pool check=6.1,7.2
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

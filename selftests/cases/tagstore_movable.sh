@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Storage in memory that the kernel keeps movable.
-# vm: arch=arm64 mem=2112M smp=2 append="init_on_alloc=0 movablecore=512M"
+# vm: arch=arm64 mem=2112M smp=2 append="init_on_alloc=0 movablecore=512M" check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/tagstore.sh

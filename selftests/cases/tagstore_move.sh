@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Tagged pages move when somebody wants the memory where they are: to pages with room, with data and
 # tags, or not at all. And when the fuse blows nothing is lent, tags or no tags.
-# vm: arch=arm64 mem=1056M dtb=tagstore_small smp=2 emulator=backports
+# vm: arch=arm64 mem=1056M dtb=tagstore_small smp=2 emulator=backports check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/tagstore.sh

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A machine without tag storage.
-# vm: arch=arm64 mem=2112M smp=2 
+# vm: arch=arm64 mem=2112M smp=2 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

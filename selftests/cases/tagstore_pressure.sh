@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Memory is full of tagged pages: the program that took it is killed, and that is all. Storage that
 # cannot be had: who needs it gets other memory, and in the end SIGBUS, but does not fault for ever.
-# vm: arch=arm64 mem=1056M dtb=tagstore_small smp=2 timeout=300
+# vm: arch=arm64 mem=1056M dtb=tagstore_small smp=2 timeout=300 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/tagstore.sh

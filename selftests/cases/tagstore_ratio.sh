@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A node that is wrong.
-# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_ratio kernels=7.2
+# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore_ratio check=7.2
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

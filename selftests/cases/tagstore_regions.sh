@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Descriptions of tag storage: the node of the device tree is taken, the parameter instead of it,
 # and what is wrong with a description, or cannot be lent, is refused in one line that says why.
-# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore timeout=180
+# vm: arch=arm64 mem=2112M smp=2 dtb=tagstore timeout=180 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

@@ -2,7 +2,7 @@
 # The manager cannot go while pages are tagged. When it has gone no storage is lent, unless it was
 # told that no tags live there. It can be loaded while pages are tagged: those that lie in storage
 # move, with data and tags, and where one cannot, it refuses.
-# vm: arch=arm64 mem=1056M dtb=tagstore_small smp=2 emulator=backports timeout=300
+# vm: arch=arm64 mem=1056M dtb=tagstore_small smp=2 emulator=backports timeout=300 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/tagstore.sh

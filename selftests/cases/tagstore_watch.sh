@@ -2,7 +2,7 @@
 # The control of tagstore_paths: with nobody who makes room for tags, the checker must object to
 # every one of the same paths, and the paths themselves must work on a plain kernel. The machine
 # describes no storage, so that no manager has been there before.
-# vm: arch=arm64 mem=1056M emulator=backports timeout=300 kernels=6.1,7.3
+# vm: arch=arm64 mem=1056M emulator=backports timeout=300 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/tagstore.sh

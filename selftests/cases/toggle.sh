@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # On and off again under load: off means gone, on means right.
-# vm: timeout=300
+# vm: timeout=300 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Tracers on the same functions: they rewrite return addresses, the call sites stay right.
-# vm: timeout=300
+# vm: timeout=300 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

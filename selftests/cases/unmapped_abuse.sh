@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Wrong calls: refused, the fuse blows, who did nothing wrong keeps his pages.
-# vm: timeout=180
+# vm: timeout=180 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/unmapped.sh

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Memory in pieces: compaction is asked, then smaller pieces do, and a page is had while there is one.
-# vm: mem=512M timeout=300
+# vm: mem=512M timeout=300 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/unmapped.sh

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Memory that goes: with pages that are only cached it can, with pages that are out it cannot.
-# vm: mem=1G,slots=4,maxmem=4G timeout=300 append="memhp_default_state=offline init_on_alloc=0"
+# vm: mem=1G,slots=4,maxmem=4G timeout=300 append="memhp_default_state=offline init_on_alloc=0" check=6.1,7.3
 # vm-amd64: qemu="-object memory-backend-ram,id=m0,size=1G -numa node,nodeid=0,cpus=0-3,memdev=m0 -numa node,nodeid=1 -object memory-backend-ram,id=hot,size=512M -device pc-dimm,id=dimm,memdev=hot,node=1"
 # vm-arm64: qemu="-object memory-backend-ram,id=hot,size=512M -device virtio-mem-pci,id=grow,memdev=hot,requested-size=512M"
 . /mmkit/lib.sh

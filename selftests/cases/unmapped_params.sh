@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Parameters and files of the cache: what is wrong is refused and changes nothing.
-# vm: timeout=180
+# vm: timeout=180 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/unmapped.sh

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Hibernation is refused while pages are out, and may go on without what is cached; CPUs go and come.
-# vm: timeout=300
+# vm: timeout=300 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/unmapped.sh

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Memory runs short: the cache gives back what is free before anybody is killed, and no more than asked.
-# vm: mem=512M timeout=300
+# vm: mem=512M timeout=300 check=6.1,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/unmapped.sh
