@@ -56,6 +56,9 @@ struct mmkit_component {
 	char degraded[MMKIT_DEGRADED_LEN];
 };
 
+/* What mmkit_component_register() calls with the version that the caller was built with. */
+int mmkit_component_register_version(struct mmkit_component *comp, const char *version);
+
 /**
  * mmkit_component_register() - make the directories of a component
  * @comp: the component, static for the life of its module
@@ -64,10 +67,17 @@ struct mmkit_component {
  * must be ready. debugfs may be missing (not built, switched off at boot, or
  * not permitted); that degrades the component and is no error.
  *
+ * A component of another version than the core is refused, with a message:
+ * modversions compares types, and not what the modules expect of each other.
+ *
  * Context: process, may sleep.
- * Return: 0, -EEXIST when the name, or that of a file, is taken, -ENOMEM.
+ * Return: 0, -EEXIST when the name, or that of a file, is taken, -ENOMEM,
+ *	   -ENOEXEC when the versions differ.
  */
-int mmkit_component_register(struct mmkit_component *comp);
+static inline int mmkit_component_register(struct mmkit_component *comp)
+{
+	return mmkit_component_register_version(comp, MMKIT_VERSION);
+}
 
 /**
  * mmkit_component_unregister() - remove the directories and wait for the fuse

@@ -133,11 +133,16 @@ static int component_add_files(struct mmkit_component *comp)
 	return err;
 }
 
-int mmkit_component_register(struct mmkit_component *comp)
+int mmkit_component_register_version(struct mmkit_component *comp, const char *version)
 {
 	struct mmkit_component *other;
 	int err = 0;
 
+	if (strcmp(version, MMKIT_VERSION)) {
+		pr_err("%s is of version %s, and mmkit of %s: unload the suite, then load all of it in one version\n",
+		       comp->name, version, MMKIT_VERSION);
+		return -ENOEXEC;
+	}
 	INIT_LIST_HEAD(&comp->link);
 	init_irq_work(&comp->fuse_irq, fuse_irq);
 	INIT_WORK(&comp->fuse_work, fuse_work);
@@ -170,7 +175,7 @@ err_remove:
 	mmkit_component_unregister(comp);
 	return err;
 }
-MMKIT_EXPORT(mmkit_component_register);
+MMKIT_EXPORT(mmkit_component_register_version);
 
 void mmkit_component_unregister(struct mmkit_component *comp)
 {

@@ -21,6 +21,7 @@ static struct mmkit_component comp = {
 };
 
 static struct mmkit_component same_name = { .name = "test", .owner = THIS_MODULE };
+static struct mmkit_component too_new = { .name = "new", .owner = THIS_MODULE };
 
 static void from_irq(struct irq_work *work)
 {
@@ -39,6 +40,8 @@ static int __init test_init(void)
 	if (err)
 		return err;
 	TEST(mmkit_component_register(&same_name) == -EEXIST, "its name is taken: -EEXIST");
+	TEST(mmkit_component_register_version(&too_new, MMKIT_VERSION "1") == -ENOEXEC,
+	     "one of another version is refused: -ENOEXEC");
 	mmkit_component_degrade(&comp, "this test wants to see %d reason", 1);
 	TEST(!mmkit_fuse_blown(&comp), "the fuse is whole");
 	init_irq_work(&work, from_irq);
