@@ -1424,6 +1424,93 @@ static void many(char **argv)
 	saw(secret_bytes() == before, "%lld bytes are left", secret_bytes() - before);
 }
 
+/* --- several users ------------------------------------------------------------------------ */
+
+#define FIRST_USER	1001
+#define USERS		4
+
+/* Empty, then full of what is its own, and of nobody else's. */
+static void own(char *mem, size_t pages, unsigned int seed)
+{
+	if (!empty(mem, pages * page))
+		_exit(1);
+	fill(mem, pages * page, seed);
+	if (!holds(mem, pages * page, seed))
+		_exit(1);
+}
+
+/* What user @nr does; @fd hears when it has begun. */
+static void user(int nr, int fd)
+{
+	uid_t uid = FIRST_USER + (nr + nr / USERS) % USERS;
+	unsigned int seed = nr * 7 + 3;
+	size_t pages = 2 + (size_t)nr * 5 % 31;
+	char *mem;
+
+	must(!setgroups(0, NULL) && !setresgid(uid, uid, uid) && !setresuid(uid, uid, uid), "setresuid");
+	mem = secret(pages);
+	own(mem, pages, seed);
+	say(fd, 'x');
+	switch (nr % 4) {
+	case 0:
+		_exit(0);
+	case 1:
+		munmap(mem + page, (pages - 1) * page);
+		_exit(!holds(mem, page, seed));
+	case 2:
+		/* Filled again by the child, and left by both at once. */
+		if (fork() < 0)
+			_exit(2);
+		fill(mem, pages * page, seed + 1);
+		_exit(0);
+	default:
+		/* Until somebody kills it, most likely in a fault. */
+		for (;;) {
+			mem = secret(64);
+			own(mem, 64, seed);
+			munmap(mem, 64 * page);
+		}
+	}
+}
+
+/* users ROUNDS: each gets pages that another user has just left, and sees nothing of them. */
+static void users(char **argv)
+{
+	int rounds = atoi(argv[2]), nr, status, failed = 0, killed = 0, running = 0, pipes[2];
+	long long before = secret_bytes();
+	char begun;
+	pid_t child;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	for (nr = 0; nr < rounds || running;) {
+		if (nr < rounds && running < USERS) {
+			must(!pipe(pipes), "pipe");
+			child = in_child();
+			if (!child)
+				user(nr, pipes[1]);
+			close(pipes[1]);
+			/* Children of children come to us, too. */
+			running += nr % 4 == 2 ? 2 : 1;
+			if (nr++ % 4 == 3) {
+				if (read(pipes[0], &begun, 1) == 1)
+					usleep(nr * 379 % 10000);
+				kill(child, SIGKILL);
+			}
+			close(pipes[0]);
+			continue;
+		}
+		/* One that failed has not made the child that it was to make. */
+		if (wait(&status) < 0)
+			break;
+		running--;
+		killed += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+		failed += WIFEXITED(status) ? !!WEXITSTATUS(status) : WTERMSIG(status) != SIGKILL;
+	}
+	saw(!failed, "%d processes of %d users, %d found what was not theirs", rounds, USERS, failed);
+	saw(killed == rounds / 4, "%d of them were killed", killed);
+	saw(secret_bytes() == before, "%lld bytes are left", secret_bytes() - before);
+}
+
 /* --- for the script ----------------------------------------------------------------------- */
 
 /* hold PAGES: takes pages, says where they are and what is in the first, and keeps them. */
@@ -1487,6 +1574,7 @@ static const struct {
 	{ "threads", NULL, threads, 1 },
 	{ "churn", NULL, churn, 1 },
 	{ "many", NULL, many, 1 },
+	{ "users", NULL, users, 1 },
 	{ "hold", NULL, hold, 1 },
 	{ "take", NULL, take, 1 },
 };
