@@ -11,6 +11,7 @@
  * Every reader holds mmkit_ap_lock, so the profiler cannot stop under it.
  */
 #include <linux/debugfs.h>
+#include <linux/kallsyms.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -245,13 +246,16 @@ static const char * const stat_names[] = {
 
 static_assert(ARRAY_SIZE(stat_names) == AP_NR_STATS);
 
-/* Text of a module that is gone has no name, and an address is nobody's business. */
+/*
+ * Text of a module that is gone has no name, and an address is nobody's business:
+ * %pS would print it. mmkit_ap_lock is held.
+ */
 static void seq_text(struct seq_file *m, unsigned long ip)
 {
-	if (mmkit_ap_is_text(ip))
-		seq_printf(m, " %pS", (void *)ip);
-	else
-		seq_puts(m, " (none)");
+	static char symbol[KSYM_SYMBOL_LEN];
+
+	sprint_symbol(symbol, ip);
+	seq_printf(m, " %s", strncmp(symbol, "0x", 2) ? symbol : "(none)");
 }
 
 static int stats_show(struct seq_file *m, void *unused)
