@@ -18,6 +18,8 @@
 #   often CHECK SOAK              prints how many rounds to make: the first number in "make check",
 #                                 the second in "make soak"
 #   case_dmesg                    prints dmesg since the case began
+#   loaded                        modules of ours, and modules of others that use them, newest first
+#   leftovers                     what is there of the suite that a clean kernel has not
 #   wait_for SECONDS COMMAND...   until the command succeeds; fails when the time is over
 #
 # load, unload, want_errno and expect_dmesg state a result only when they fail, except that
@@ -87,6 +89,26 @@ _ko_name()
 }
 
 _is_loaded() { grep -q "^$(echo "$1" | tr - _) " /proc/modules; }
+
+# /proc/modules has the newest first, which is the order to take them out again.
+loaded()
+{
+	awk '{ name[NR] = $1 }
+		$1 ~ /^mmkit/ { ours = ours "," $1 "," $4 }
+		END { for (i = 1; i <= NR; i++) if (index(ours ",", "," name[i] ",")) print name[i] }' /proc/modules
+}
+
+# What a clean kernel has nothing of.
+leftovers()
+{
+	loaded
+	ls -d /sys/module/mmkit* /sys/kernel/mmkit /sys/kernel/debug/mmkit 2>/dev/null
+	grep mmkit /proc/vmallocinfo
+	grep mmkit /proc/slabinfo
+	grep mmkit /sys/kernel/debug/kprobes/list 2>/dev/null
+	# Whoever traces or replaces functions: the next case starts with none.
+	cat /sys/kernel/tracing/enabled_functions 2>/dev/null
+}
 
 _load_needed()
 {
