@@ -197,11 +197,12 @@ static int __init allocprof_init(void)
 	err = mmkit_component_register(&mmkit_ap_component);
 	if (err)
 		goto err_ksyms;
-	mmkit_ap_report_files();
 	if (enabled)
 		err = mmkit_ap_set_enabled(true);
 	if (err)
 		goto err_component;
+	/* Nothing fails after this: an open file would outlive the module. */
+	mmkit_ap_report_files();
 	return 0;
 
 err_component:
