@@ -48,6 +48,14 @@
 #error "mmkit: cannot tell how this kernel spells symbol namespaces"
 #endif
 
+/* Where modules stay for ever nobody counts who uses them. */
+#ifndef CONFIG_MODULE_UNLOAD
+static inline int module_refcount(struct module *mod)
+{
+	return 0;
+}
+#endif
+
 /* The callback of kallsyms_on_each_symbol(). */
 #if defined(MMKIT_HAVE_KALLSYMS_WALK_MODULE)
 #define MMKIT_KALLSYMS_CB_ARGS	(void *data, const char *name, struct module *mod, \

@@ -91,6 +91,18 @@ static inline int mmkit_component_register(struct mmkit_component *comp)
 void mmkit_component_unregister(struct mmkit_component *comp);
 
 /**
+ * mmkit_component_wait_unused() - wait until nobody has a reference to the module
+ * @comp: the component
+ *
+ * The first step of a module's exit function. "rmmod -f" runs that also while memory,
+ * open files or objects of the module are in use; it has to wait for them, since nobody
+ * can refuse it. In all other cases there is nothing to wait for.
+ *
+ * Context: process, may sleep.
+ */
+void mmkit_component_wait_unused(const struct mmkit_component *comp);
+
+/**
  * mmkit_component_degrade() - state what a working component cannot do here
  * @comp: the component
  * @fmt:  the reason, one clause, no newline

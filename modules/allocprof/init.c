@@ -215,6 +215,7 @@ module_init(allocprof_init);
 
 static void __exit allocprof_exit(void)
 {
+	mmkit_component_wait_unused(&mmkit_ap_component);
 	allocprof_down();
 	mmkit_ksym_release(&ksyms);
 }

@@ -6,6 +6,7 @@
  * are removed with the lock free, because removal waits for readers, and
  * readers take the lock.
  */
+#include <linux/delay.h>
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -198,6 +199,17 @@ void mmkit_component_unregister(struct mmkit_component *comp)
 	flush_work(&comp->fuse_work);
 }
 MMKIT_EXPORT(mmkit_component_unregister);
+
+void mmkit_component_wait_unused(const struct mmkit_component *comp)
+{
+	if (module_refcount(comp->owner) <= 0)
+		return;
+	pr_warn("%s: rmmod was forced and waits until %d references are gone\n", comp->name,
+		module_refcount(comp->owner));
+	while (module_refcount(comp->owner) > 0)
+		msleep(20);
+}
+MMKIT_EXPORT(mmkit_component_wait_unused);
 
 void mmkit_component_degrade(struct mmkit_component *comp, const char *fmt, ...)
 {

@@ -65,6 +65,7 @@ module_init(mmkit_init);
 
 static void __exit mmkit_exit(void)
 {
+	mmkit_component_wait_unused(&core_component);
 	mmkit_component_unregister(&core_component);
 	mmkit_pagetab_exit();
 	mmkit_ksym_release(&core_table);

@@ -97,9 +97,10 @@ err_ksyms:
 }
 module_init(jit_init);
 
-/* While an object lives somebody has a reference to the module, and this does not run. */
+/* While an object lives somebody has a reference to the module: nothing goes then. */
 static void __exit jit_exit(void)
 {
+	mmkit_component_wait_unused(&mmkit_jit_component);
 	mmkit_jit_events_exit();
 	mmkit_component_unregister(&mmkit_jit_component);
 	mmkit_jit_slab_exit();

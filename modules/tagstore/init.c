@@ -183,9 +183,10 @@ err_regions:
 }
 module_init(tagstore_init);
 
-/* Nothing is tagged: while something is, the module has a reference to itself. */
+/* While something is tagged the module has a reference to itself: nothing goes then. */
 static void __exit tagstore_exit(void)
 {
+	mmkit_component_wait_unused(&mmkit_ts_component);
 	storage_take();
 	mmkit_ts_hooks_exit();
 	mmkit_ts_events_exit();

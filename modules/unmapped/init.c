@@ -147,9 +147,10 @@ err_ksyms:
 }
 module_init(unmapped_init);
 
-/* While pages are out somebody has a reference to the module, and this does not run. */
+/* While pages are out somebody has a reference to the module: nothing goes then. */
 static void __exit unmapped_exit(void)
 {
+	mmkit_component_wait_unused(&mmkit_um_component);
 	mmkit_um_secret_exit();
 	mmkit_um_events_exit();
 	mmkit_um_shrinker_exit();

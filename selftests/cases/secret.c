@@ -1542,6 +1542,48 @@ static void take(char **argv)
 	printf("%zu %s\n", done, number ? strsignal(number) : "all");
 }
 
+/*
+ * flight alone|cycle: an object that only a message knows, which nobody has received. The
+ * message is in a socket, or in one that is itself only in a message to itself: the kernel
+ * has to find that nobody can receive it. On the first signal the message is received or
+ * the sockets are closed, on the second the process ends.
+ */
+static void flight(char **argv)
+{
+	int fd = object(), sockets[2], cycle = !strcmp(argv[2], "cycle"), number;
+	char *mem = map_object(fd, 4);
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fill(mem, 4 * page, 2);
+	must(!socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), "socketpair");
+	send_fd(sockets[0], fd);
+	close(fd);
+	if (cycle)
+		send_fd(sockets[0], sockets[1]);
+	munmap(mem, 4 * page);
+	puts("ready");
+	fflush(stdout);
+	sigwait(&set, &number);
+	if (!cycle) {
+		mem = map_object(receive_fd(sockets[1]), 4);
+		fill(mem, 4 * page, 3);
+		saw(holds(mem, 4 * page, 3), "what was in flight can be mapped and used");
+	} else {
+		close(sockets[0]);
+		close(sockets[1]);
+		/* Any socket that closes has the kernel look for such messages. */
+		must(!socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), "socketpair");
+		close(sockets[0]);
+		close(sockets[1]);
+	}
+	puts("landed");
+	fflush(stdout);
+	sigwait(&set, &number);
+}
+
 static const struct {
 	const char *name;
 	void (*prove)(void);
@@ -1577,6 +1619,7 @@ static const struct {
 	{ "users", NULL, users, 1 },
 	{ "hold", NULL, hold, 1 },
 	{ "take", NULL, take, 1 },
+	{ "flight", NULL, flight, 1 },
 };
 
 int main(int argc, char **argv)

@@ -8,6 +8,7 @@
 #   prof_stat KEY                 a number of debugfs allocprof/stats
 #   prof_bytes PATTERN            live bytes of the call sites whose function matches (awk)
 #   hold HOW MEGABYTES            a program takes memory and keeps it, until release
+#   start_program COMMAND...      runs it in the background until end_program; returns when it says "ready"
 #   errors                        how many error lines of the suite are in dmesg
 #   nothing_of_allocprof          nothing of the profiler is in sysfs, debugfs or loaded
 #   books_close                   at most 1 % of managed memory is unaccounted for, none twice
@@ -16,6 +17,8 @@
 #   memory_is_back BEFORE KB      of so much free memory not so much is missing; more on a debug kernel,
 #                                 which remembers things itself
 #   see_addresses COMMAND...      with addresses of the kernel shown to those who may see them
+#   direct_map_whole [none_out=1] each page that the page allocator has is mapped in the direct map; sets
+#                                 out, how many are marked as out of it; with none_out=1 there are none
 #   kcore_sweep                   reads /proc/kcore here and there, and closely where areas of mmkit lie
 
 mmkit_debugfs=/sys/kernel/debug/mmkit
@@ -88,6 +91,20 @@ release()
 	wait $holder 2>/dev/null
 }
 
+start_program()
+{
+	: > /tmp/program
+	"$@" > /tmp/program 2>&1 &
+	program=$!
+	wait_for 20 grep -q ready /tmp/program || fail "$*: never ready"
+}
+
+end_program()
+{
+	kill -KILL $program
+	wait $program
+} 2>/dev/null
+
 errors()
 {
 	dmesg -r | grep -c '^<3>.* mmkit'
@@ -132,6 +149,24 @@ see_addresses()
 	status=$?
 	echo 0 > /proc/sys/kernel/kptr_restrict
 	return $status
+}
+
+direct_map_whole()
+{
+	local line
+	echo "<6>mmkit_test_direct: begin" > /dev/kmsg
+	load mmkit_test_direct "$@" || return
+	unload mmkit_test_direct
+	_dmesg_since "mmkit_test_direct: begin" | sed -n 's/^.*] mmkit_test_direct: //p' > /tmp/said.direct
+	out=$(sed -n 's/^# .* \([0-9]*\) out$/\1/p' /tmp/said.direct)
+	grep -q '^ok' /tmp/said.direct || fail "mmkit_test_direct said nothing"
+	while read -r line; do
+		case $line in
+		ok\ -\ *) pass "${line#ok - }" ;;
+		not\ ok\ -\ *) fail "${line#not ok - }" ;;
+		*) echo "$line" ;;
+		esac
+	done < /tmp/said.direct
 }
 
 kcore_sweep()
