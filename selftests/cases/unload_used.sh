@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What is used cannot be unloaded: rmmod is refused and changes nothing. Files that are open when their
 # module goes stay safe to read.
-# vm: timeout=180
+# vm: timeout=180 check=6.1,7.3
 # vm-arm64: smp=2 mem=1056M dtb=tagstore_small
 . /mmkit/lib.sh
 . /mmkit/suite.sh
