@@ -13,6 +13,9 @@
  * they are free, and scrubbed before they are used again, by the worker or by
  * whoever takes them first.
  *
+ * A page with a memory error is not touched any more. Its block is in no list, so
+ * that nobody gets it, until all of it is free and leaves.
+ *
  * A miss that may sleep takes a new block from the page allocator. Its own request
  * is carved from the block before anybody else can see it.
  *
@@ -63,7 +66,7 @@ static __always_inline u8 list_of(const struct um_block *block)
 {
 	int largest = um_buddy_largest(&block->buddy);
 
-	if (largest < 0)
+	if (largest < 0 || unlikely(block->bad))
 		return UM_LIST_NONE;
 	return um_buddy_whole(&block->buddy) ? UM_LIST_WHOLE : UM_LIST_PARTIAL + largest;
 }
@@ -93,6 +96,19 @@ static __always_inline void relist(struct um_node *node, struct um_block *block)
 
 	if (unlikely(list != block->list))
 		list_change(node, block, list);
+	if (unlikely(block->bad) && um_buddy_whole(&block->buddy))
+		mmkit_um_block_leave(node, block);
+}
+
+static __always_inline bool poisoned(struct page *page, unsigned int order)
+{
+	unsigned long i;
+
+	for (i = 0; i < 1UL << order; i++) {
+		if (unlikely(PageHWPoison(page + i)))
+			return true;
+	}
+	return false;
 }
 
 static __always_inline struct um_block *pick(struct um_node *node, unsigned int order)
@@ -152,11 +168,17 @@ static __always_inline int block_alloc(struct um_node *node, struct um_block *bl
 	return idx;
 }
 
-/* Returns false when this CPU has no local mapping left. */
+/*
+ * Returns false when this CPU has no local mapping left. A page with a memory error is
+ * seen by nobody any more.
+ */
 bool mmkit_um_scrub(struct page *page)
 {
-	void *addr = mmkit_unmapped_map_local(page);
+	void *addr;
 
+	if (unlikely(PageHWPoison(page)))
+		return true;
+	addr = mmkit_unmapped_map_local(page);
 	if (!addr)
 		return false;
 	clear_page(addr);
@@ -202,21 +224,28 @@ static __always_inline struct page *take_cached(struct um_node *node, gfp_t gfp,
 {
 	struct um_block *block;
 	unsigned long flags;
+	struct page *page;
 	bool dirty;
 	int idx;
 
-	raw_spin_lock_irqsave(&node->lock, flags);
-	block = pick(node, order);
-	if (unlikely(!block)) {
+	do {
+		raw_spin_lock_irqsave(&node->lock, flags);
+		block = pick(node, order);
+		if (unlikely(!block)) {
+			raw_spin_unlock_irqrestore(&node->lock, flags);
+			return NULL;
+		}
+		dirty = block->nr_dirty;
+		idx = block_alloc(node, block, order);
+		node->free -= 1UL << order;
+		relist(node, block);
 		raw_spin_unlock_irqrestore(&node->lock, flags);
-		return NULL;
-	}
-	dirty = block->nr_dirty;
-	idx = block_alloc(node, block, order);
-	node->free -= 1UL << order;
-	relist(node, block);
-	raw_spin_unlock_irqrestore(&node->lock, flags);
-	return hand_out(block, idx, order, gfp, dirty, ip);
+		page = pfn_to_page(block->pfn + idx);
+		if (likely(!poisoned(page, order)))
+			return hand_out(block, idx, order, gfp, dirty, ip);
+		/* Its block is not picked again. */
+		mmkit_um_put(page, order, UM_SECRET);
+	} while (true);
 }
 
 /* --- refill -------------------------------------------------------------- */
@@ -377,16 +406,18 @@ static __always_inline void chunk_back(struct um_node *node, struct um_block *bl
 	um_chunk_free(&block->buddy, idx, order);
 	mark_freed(block, idx, order, contents);
 	node->free += 1UL << order;
+	if (unlikely(poisoned(pfn_to_page(block->pfn + idx), order)))
+		block->bad = true;
 	relist(node, block);
 }
 
-/* Has somebody else a reference to one of the pages, or it a memory error? */
+/* Has somebody else a reference to one of the pages? */
 static __always_inline bool referenced(struct page *page, unsigned int order)
 {
 	unsigned long i;
 
 	for (i = 0; i < 1UL << order; i++) {
-		if (unlikely(page_ref_count(page + i) != 1 || PageHWPoison(page + i)))
+		if (unlikely(page_ref_count(page + i) != 1))
 			return true;
 	}
 	return false;
@@ -442,7 +473,7 @@ static __always_inline bool put(struct page *page, unsigned int order, enum um_c
 		node->in_use -= 1UL << order;
 		out_done(node);
 		if (unlikely(um_buddy_whole(&block->buddy)) && !kick)
-			kick = over_limit();
+			kick = block->leaving || over_limit();
 	}
 	raw_spin_unlock(&node->lock);
 	local_irq_restore(flags);

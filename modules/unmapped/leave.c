@@ -10,7 +10,8 @@
  */
 #include "unmapped.h"
 
-static void block_leave(struct um_node *node, struct um_block *block)
+/* Under the lock of the node. */
+void mmkit_um_block_leave(struct um_node *node, struct um_block *block)
 {
 	mmkit_um_unlist(node, block);
 	block->leaving = true;
@@ -28,8 +29,8 @@ static unsigned long leave_some(struct um_node *node, unsigned long pages)
 
 	for (order = UM_BLOCK_ORDER; order >= 0; order--) {
 		while (1UL << order <= left && !list_empty(&node->whole[order])) {
-			block_leave(node, list_last_entry(&node->whole[order],
-							  struct um_block, link));
+			mmkit_um_block_leave(node, list_last_entry(&node->whole[order],
+								   struct um_block, link));
 			left -= 1UL << order;
 		}
 	}
@@ -69,7 +70,7 @@ void mmkit_um_leave_range(unsigned long pfn, unsigned long end)
 		for (order = 0; order <= UM_BLOCK_ORDER; order++) {
 			list_for_each_entry_safe(block, next, &node->whole[order], link) {
 				if (block->pfn < end && block->pfn + um_block_pages(block) > pfn)
-					block_leave(node, block);
+					mmkit_um_block_leave(node, block);
 			}
 		}
 		raw_spin_unlock_irqrestore(&node->lock, flags);

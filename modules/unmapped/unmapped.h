@@ -64,6 +64,7 @@ MMKIT_KSYM_DECLARE_TABLE(UM_KSYMS)
  * @list:   which list of the node holds it: 0 none, 1 + order partly used with a
  *	    largest free chunk of that order, UM_LIST_WHOLE all free
  * @leaving: it is on its way back to the page allocator
+ * @bad:    a page has a memory error: nothing is handed out any more
  * @held:   chunks that are kept back: somebody has a reference to a page, or it is
  *	    just being scrubbed
  * @nr_dirty: free pages that have to be scrubbed
@@ -82,6 +83,7 @@ struct um_block {
 	unsigned long pfn;
 	u8 list;
 	bool leaving;
+	bool bad;
 	unsigned int held;
 	unsigned int nr_dirty;
 	unsigned long *dirty;
@@ -270,6 +272,7 @@ int mmkit_um_local_init(void);
 void mmkit_um_local_exit(void);
 
 /* leave.c */
+void mmkit_um_block_leave(struct um_node *node, struct um_block *block);
 unsigned long mmkit_um_leave(struct um_node *node, unsigned long pages);
 void mmkit_um_leave_all(void);
 void mmkit_um_leave_range(unsigned long pfn, unsigned long end);
