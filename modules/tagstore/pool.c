@@ -162,7 +162,12 @@ struct page *mmkit_ts_pool_get(int nid, bool sleep, int *err)
 	struct page *page;
 
 	*err = 0;
-	while (!(page = pool_pop(pool))) {
+	/* One with a memory error is freed, which means that the kernel puts it aside. */
+	while (!(page = pool_pop(pool)) || unlikely(PageHWPoison(page))) {
+		if (page) {
+			__free_page(page);
+			continue;
+		}
 		mmkit_ts_count(TS_STAT_POOL_EMPTY, 1);
 		*err = sleep ? pool_refill(pool, nid) : pool_ask(pool);
 		if (*err)
