@@ -36,7 +36,7 @@ check:
 	@K="$(K)" T="$(T)" ci/check
 
 soak:
-	@SOAK=1 K="$(K)" T="$(T)" ci/check
+	@SOAK="$(or $(MINUTES),30)" K="$(K)" T='$(or $(T),soak)' ci/check
 
 check-debug:
 	@DEBUG=1 K="$(K)" T="$(T)" ci/check
@@ -109,7 +109,8 @@ help:
 	@echo "  make check       every test in VMs; K=6.1 one kernel, T=pagetab one test,"
 	@echo "                   T=static, splat, unit, symbols, dkms or ibt one of the other stages"
 	@echo "  make check-debug the same cases on kernels with KASAN, lockdep, kmemleak..., which it builds"
-	@echo "  make soak        the same cases with many more rounds; takes hours"
+	@echo "  make soak        half an hour of everything at once on each kernel (K=6.12 on one, MINUTES=5);"
+	@echo "                   T=torture one test, or T='*' all, with many more rounds: takes hours"
 	@echo "  make shell       interactive VM with the suite loaded (K=6.1)"
 	@echo "  make bench       measure"
 	@echo "  make clean       remove what make built here"

@@ -6,25 +6,12 @@
 . /mmkit/suite.sh
 . /mmkit/jit.sh
 
-# Not all functions that write can be watched on arm64: there the object as it was read back has to do.
-in_order() {
-	answers order
-	answers order | awk -v machine="$(uname -m)" '
-		{ said[$1] = $2 }
-		END {
-			if (machine == "x86_64" || said["writes"])
-				late = said["write_before_sync"] != "yes"
-			exit !said["syncs"] || said["complete_at_sync"] != "yes" || late ||
-				said["sync_before_return"] != "yes" || said["holds_wanted"] != "yes"
-		}'
-}
-
 jit_load
 load mmkit_test_order
 for what in "update 16" "update 333" "update 5000" "update 16000" "alloc 64" "alloc 5000" "free 64" "free 5000" patch; do
 	tell order $what || continue
 	check "$what: $(answer order writes) writes, all in memory when the last of $(answer order syncs) synchronisations begins, and that over when it returns" \
-		in_order
+		jit_in_order
 done
 unload mmkit_test_order
 module_results mmkit_test_order

@@ -15,6 +15,7 @@
  *	pipe	 pipes, filled
  *	unix	 messages on unix sockets that nobody receives
  *	threads	 kernel stacks, 16 KiB each
+ *	ksm	 pages that are all the same, to be merged
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -217,6 +218,14 @@ static void threads(size_t bytes)
 		check(!pthread_create(&thread, &attributes, wait_for_end, NULL), "pthread_create");
 }
 
+static void ksm(size_t bytes)
+{
+	char *mem = map(bytes, 0);
+
+	check(!madvise(mem, bytes, MADV_MERGEABLE), "madvise");
+	write_to(mem, bytes, page);
+}
+
 static const struct {
 	const char *name;
 	void (*take)(size_t bytes);
@@ -233,6 +242,7 @@ static const struct {
 	{ "pipe", fill_pipes },
 	{ "unix", send_unix },
 	{ "threads", threads },
+	{ "ksm", ksm },
 };
 
 int main(int argc, char **argv)

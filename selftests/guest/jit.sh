@@ -13,6 +13,7 @@
 #   tell MODULE WORD...           says that to a test module (mmkit_test_MODULE)
 #   answers MODULE                what came of it
 #   answer MODULE KEY             of that the words that follow KEY
+#   jit_in_order                  what mmkit_test_order saw last was in order
 
 jit=/sys/kernel/mmkit/jit
 jit_debugfs=$mmkit_debugfs/jit
@@ -75,3 +76,17 @@ tell()
 answers() { cat "/sys/module/mmkit_test_$1/parameters/run"; }
 
 answer() { answers "$1" | awk -v key="$2" '$1 == key { sub(/^[^ ]* /, ""); print; exit }'; }
+
+# Not all functions that write can be watched on arm64: there the object as it was read back has to do.
+jit_in_order()
+{
+	answers order
+	answers order | awk -v machine="$(uname -m)" '
+		{ said[$1] = $2 }
+		END {
+			if (machine == "x86_64" || said["writes"])
+				late = said["write_before_sync"] != "yes"
+			exit !said["syncs"] || said["complete_at_sync"] != "yes" || late ||
+				said["sync_before_return"] != "yes" || said["holds_wanted"] != "yes"
+		}'
+}
