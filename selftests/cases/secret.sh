@@ -4,12 +4,11 @@
 # see, by a module that looks at the page itself.
 . /mmkit/lib.sh
 . /mmkit/suite.sh
+. /mmkit/unmapped.sh
 
 device=/dev/mmkit_secret
 sysfs=/sys/kernel/mmkit/unmapped
-peek=/sys/kernel/debug/mmkit_test_peek
 group=/sys/fs/cgroup/secret
-page=$(page_bytes)
 
 # promise TEXT NAME [ARGUMENT...]
 promise() {
@@ -23,36 +22,6 @@ faulted() {
 	truncate -s 16M /tmp/shared
 	MMKIT_SECRET=/tmp/shared /mmkit/bin/secret "$@"
 	[ $? = 1 ]
-}
-
-# hold PAGES [PREFIX...]: sets pid and address
-hold_secret() {
-	local pages=$1
-	shift
-	: > /tmp/held
-	"$@" /mmkit/bin/secret hold "$pages" > /tmp/held &
-	holder=$!
-	wait_for 10 grep -q ready /tmp/held
-	read -r _ pid address first < /tmp/held
-}
-
-let_go() {
-	kill -KILL "$pid"
-	wait $holder
-} 2>/dev/null
-
-# look_at FRAME | PID ADDRESS: sets pfn, direct, nonzero and contents
-look_at() {
-	local key value
-	pfn= direct= nonzero= contents=
-	echo "$*" > $peek && while read -r key value; do
-		case $key in
-		pfn) pfn=$value ;;
-		direct) direct=$value ;;
-		nonzero) nonzero=$value ;;
-		first) contents=$value ;;
-		esac
-	done < $peek
 }
 
 is() { [ "$(cat "$sysfs/$1")" = "$2" ]; }

@@ -12,12 +12,15 @@
 #   um_empty                      gives all free blocks back; nothing is cached then
 #   um_refuses FILE WORD ERROR    writing WORD fails with ERROR (strerror) and changes nothing
 #   um_whole                      its fuse is whole
+#   hold_secret PAGES [PREFIX...] a program has so much secret memory, until let_go; sets pid and address
+#   look_at FRAME | PID ADDRESS   asks mmkit_test_peek; sets pfn, direct, nonzero and contents
 #   vmstat KEY                    a number of /proc/vmstat; 0 where the kernel does not count it
 #   mem_free_kb                   free memory, as it is: nothing is dropped for it
 
 um=/sys/kernel/mmkit/unmapped
 um_debugfs=$mmkit_debugfs/unmapped
 um_run=/sys/module/mmkit_test_unmapped/parameters/run
+peek=/sys/kernel/debug/mmkit_test_peek
 page=$(page_bytes)
 block_bytes=$((page / 8 * page))
 block_pages=$((block_bytes / page))
@@ -100,6 +103,37 @@ um_refuses()
 }
 
 um_whole() { ! grep '^blown' $um/state; }
+
+hold_secret()
+{
+	local pages=$1
+	shift
+	: > /tmp/held
+	"$@" /mmkit/bin/secret hold "$pages" > /tmp/held &
+	holder=$!
+	wait_for 10 grep -q ready /tmp/held
+	read -r _ pid address first < /tmp/held
+}
+
+let_go()
+{
+	kill -KILL "$pid"
+	wait $holder
+} 2>/dev/null
+
+look_at()
+{
+	local key value
+	pfn= direct= nonzero= contents=
+	echo "$*" > $peek && while read -r key value; do
+		case $key in
+		pfn) pfn=$value ;;
+		direct) direct=$value ;;
+		nonzero) nonzero=$value ;;
+		first) contents=$value ;;
+		esac
+	done < $peek
+}
 
 vmstat() { awk -v key="$1" '$1 == key { n = $2 } END { print n + 0 }' /proc/vmstat; }
 

@@ -433,6 +433,26 @@ static int where(const long *arg)
 	return 0;
 }
 
+static int frames(const long *arg)
+{
+	struct chunk *chunk;
+
+	list_for_each_entry(chunk, &held, link)
+		say("frame %lu\n", page_to_pfn(chunk->page));
+	return 0;
+}
+
+static int without(const long *arg)
+{
+	unsigned long pfn = arg[0], found = 0;
+	struct chunk *chunk;
+
+	list_for_each_entry(chunk, &held, link)
+		found += pfn - page_to_pfn(chunk->page) < 1UL << chunk->order;
+	TEST(!list_empty(&held) && !found, "a page is not among those that are held");
+	return 0;
+}
+
 static int on_node(const long *arg)
 {
 	struct chunk *chunk;
@@ -1283,6 +1303,8 @@ static const struct {
 	{ "fill", fill },		/* what is held */
 	{ "look", look },		/* at what is held, and filled */
 	{ "where", where },		/* what is held lies */
+	{ "frames", frames },		/* of what is held, if it is not much */
+	{ "without", without },		/* PFN: what is held is without it */
 	{ "node", on_node },		/* N: what is held lies there */
 	{ "drop", do_drop },		/* what is held; 1: without scrubbing */
 	{ "back", back },		/* is what was dropped, in the direct map? */
