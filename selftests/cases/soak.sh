@@ -376,11 +376,12 @@ if has_tagstore; then
 	check "no late reservation" [ "$(kept late)" = 0 ]
 	check "nothing is tagged, nothing is kept" at_rest
 fi
+check "no text is left" wait_for 10 jit_idle
+jit_drain
 check "nothing is in use" [ "$(um_value in_use_bytes)" = 0 ]
 check "nothing is secret" [ "$(um_value secret_bytes)" = 0 ]
 none_kept_back() { [ "$(um_value quarantined_bytes)" = 0 ]; }
 check "nothing is kept back" wait_for 10 none_kept_back
-check "no text is left" wait_for 10 jit_idle
 swap off
 echo 2 > /sys/kernel/mm/ksm/run
 after=$(in_use_kb)
