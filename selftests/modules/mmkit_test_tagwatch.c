@@ -296,6 +296,9 @@ static void walk_storage_page(struct walked *w, unsigned long spfn, unsigned lon
 		if (!is_tagged(page))
 			continue;
 		w->tagged++;
+		/* Put aside for a memory error it keeps its mark, and nobody sees its tags. */
+		if (PageHWPoison(page))
+			continue;
 		/* It can have been freed, and its storage lent, since it was seen to carry tags. */
 		if (not_kept(spfn) && is_tagged(page) && not_kept(spfn)) {
 			if (!w->not_kept++ && !w->tagged_storage)
@@ -320,7 +323,8 @@ static void walk_range(struct walked *w, unsigned int range)
 				if (!w->tagged_storage++ && !w->not_kept)
 					w->first = first + i;
 			}
-			if (page && !not_kept(first + i))
+			/* Storage with a memory error looks kept for ever. */
+			if (page && !not_kept(first + i) && !PageHWPoison(page))
 				kept_here++;
 			walk_storage_page(w, first + i,
 					  PHYS_PFN(tagged[range]) + i * PAGES_PER_STORAGE, &any);
