@@ -173,12 +173,13 @@ go_offline() {
 	timeout 20 sh -c "echo offline > $1/state" 2> /dev/null && echo >> /tmp/rounds.offline
 }
 
+# The first block can come as memory of the kernel, which may stay for the sake of one page.
 plug() {
-	local dir zone
+	local dir zone=movable
+	[ $(below 2) = 0 ] || zone=kernel
 	for dir in $blocks; do
-		zone=kernel
-		[ $(below 2) = 0 ] || zone=movable
 		echo online_$zone 2> /dev/null > $dir/state && echo >> /tmp/rounds.online
+		zone=movable
 		usleep 900000
 	done
 	for dir in $blocks; do go_offline $dir; done
