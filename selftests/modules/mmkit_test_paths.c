@@ -144,17 +144,28 @@ static noinline bool paths_page_cache(struct page_path *path)
 
 /* --- many pages at once ------------------------------------------------ */
 
-static noinline bool paths_bulk_array(struct page_path *path)
-{
-	return mmkit_test_bulk(GFP, MANY, (struct page **)path->many) == MANY;
-}
-
 static void give_many(struct page_path *path)
 {
 	unsigned int i;
 
-	for (i = 0; i < MANY; i++)
-		__free_page(path->many[i]);
+	for (i = 0; i < MANY; i++) {
+		if (path->many[i])
+			__free_page(path->many[i]);
+	}
+}
+
+/* A kernel with page_owner=on hands out one at a time. */
+static noinline bool paths_bulk_array(struct page_path *path)
+{
+	unsigned long before, nr = 0;
+
+	do {
+		before = nr;
+		nr = mmkit_test_bulk(GFP, MANY, (struct page **)path->many);
+	} while (nr > before && nr < MANY);
+	if (nr < MANY)
+		give_many(path);
+	return nr == MANY;
 }
 
 #ifdef mmkit_test_bulk_list
@@ -162,13 +173,19 @@ static noinline bool paths_bulk_list(struct page_path *path)
 {
 	LIST_HEAD(list);
 	struct page *page, *next;
-	unsigned int nr = mmkit_test_bulk_list(GFP, MANY, &list);
+	unsigned int got, nr = 0, i = 0;
 
+	do {
+		got = mmkit_test_bulk_list(GFP, MANY - nr, &list);
+		nr += got;
+	} while (got && nr < MANY);
 	list_for_each_entry_safe(page, next, &list, lru) {
 		list_del(&page->lru);
-		path->many[--nr] = page;
+		path->many[i++] = page;
 	}
-	return path->many[0] && path->many[MANY - 1];
+	if (nr < MANY)
+		give_many(path);
+	return nr == MANY;
 }
 #endif
 
@@ -189,6 +206,9 @@ static bool take_contig(struct page_path *path)
 
 	for (; pfn > nr && tries < 64; pfn -= nr) {
 		if (!pfn_to_online_page(pfn) || !pfn_to_online_page(pfn + nr - 1))
+			continue;
+		/* A debug kernel has much that was never free up there. */
+		if (PageReserved(pfn_to_page(pfn)))
 			continue;
 		tries++;
 		if (!paths_contig(pfn, nr)) {
