@@ -31,15 +31,6 @@ owners() {
 	esac
 }
 
-# Who asks on behalf of somebody else; "_noprof" and what follows a dot are taken off before.
-helpers='^(_*alloc_(frozen_)?pages?(_[a-z]+)*|make_alloc_exact|_*get_(free|zeroed)_pages?'
-helpers=$helpers'|_*(vma_|filemap_)?(folio_alloc|alloc_folio)(_[a-z]+)*|_*page_cache_alloc'
-helpers=$helpers'|alloc_zeroed_user_highpage_movable|vma_alloc_zeroed_movable_folio'
-helpers=$helpers'|vma_alloc_anon_folio_pmd'
-helpers=$helpers'|_*alloc_contig_(frozen_)?(range|pages)'
-helpers=$helpers'|_*v[mz]alloc(_(area|array|huge|node|range|user))*|vm_area_alloc_pages'
-helpers=$helpers'|_*k[vz]*(m|c|re)alloc(_(align|large|node|order|track|caller))*|kmemdup)$'
-
 tracing=/sys/kernel/tracing
 event=$tracing/events/kmem/mm_page_alloc
 page_size=$(page_bytes)
@@ -58,7 +49,7 @@ function site(frame, module,	at, digit, number) {
 
 # What the event saw: "bytes pid site"; site "?": a stack that does not begin in the allocator.
 seen_by_event() {
-	awk -v helpers="$helpers" -v page="$page_size" "$awk_stacks"'
+	awk -v helpers="$prof_helpers" -v page="$page_size" "$awk_stacks"'
 	/^\{ order:/ {
 		bytes = page
 		for (n = $3 + 0; n; n--) bytes *= 2
@@ -74,7 +65,7 @@ seen_by_event() {
 
 # Bulk and ranges raise no event: who called those functions, "pid site".
 seen_by_tracer() {
-	awk -v helpers="$helpers" "$awk_stacks"'
+	awk -v helpers="$prof_helpers" "$awk_stacks"'
 	/<stack trace>/ { pid = $1; sub(/.*-/, "", pid); inside = 0; done = 0 }
 	/^ => / && !done {
 		if (base($2) ~ /^_*alloc_(pages_bulk|contig_)/) inside = 1

@@ -25,6 +25,16 @@ mmkit_debugfs=/sys/kernel/debug/mmkit
 prof=$mmkit_debugfs/allocprof
 prof_sysfs=/sys/kernel/mmkit/allocprof
 
+# Functions that ask for pages on behalf of somebody else, as the kernel's stack traces name them;
+# "_noprof" and what follows a dot are taken off before.
+prof_helpers='^(_*alloc_(frozen_)?pages?(_[a-z]+)*|make_alloc_exact|_*get_(free|zeroed)_pages?'
+prof_helpers=$prof_helpers'|_*(vma_|filemap_)?(folio_alloc|alloc_folio)(_[a-z]+)*|_*page_cache_alloc'
+prof_helpers=$prof_helpers'|alloc_zeroed_user_highpage_movable|vma_alloc_zeroed_movable_folio'
+prof_helpers=$prof_helpers'|vma_alloc_anon_folio_pmd'
+prof_helpers=$prof_helpers'|_*alloc_contig_(frozen_)?(range|pages)'
+prof_helpers=$prof_helpers'|_*v[mz]alloc(_(area|array|huge|node|range|user))*|vm_area_alloc_pages'
+prof_helpers=$prof_helpers'|_*k[vz]*(m|c|re)alloc(_(align|large|node|order|track|caller))*|kmemdup)$'
+
 module_results()
 {
 	local line
