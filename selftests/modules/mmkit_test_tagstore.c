@@ -19,7 +19,6 @@
  * pinned: it has an owner, and cannot be moved.
  */
 #include <linux/delay.h>
-#include <linux/fs.h>
 #include <linux/interrupt.h>
 #include <linux/irq_work.h>
 #include <linux/kprobes.h>
@@ -92,19 +91,10 @@ static unsigned long bytes_of(unsigned long pfn, unsigned int order)
 /* What a file of the manager in sysfs says. */
 static long said_by(const char *name)
 {
-	char path[64], text[24] = "";
-	struct file *file;
-	loff_t pos = 0;
-	long value = -1;
+	char path[64];
 
 	snprintf(path, sizeof(path), "/sys/kernel/mmkit/tagstore/%s", name);
-	file = filp_open(path, O_RDONLY, 0);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	if (kernel_read(file, text, sizeof(text) - 1, &pos) > 0 && kstrtol(strim(text), 10, &value))
-		value = -1;
-	filp_close(file, NULL);
-	return value;
+	return test_read_number(path);
 }
 
 static long taken(void)

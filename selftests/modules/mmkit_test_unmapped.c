@@ -8,8 +8,6 @@
 #include <linux/bitmap.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
-#include <linux/err.h>
-#include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/interrupt.h>
 #include <linux/irq_work.h>
@@ -272,41 +270,20 @@ static unsigned long bad_in(struct list_head *chunks, page_test test)
 
 /* --- the module's files ------------------------------------------------ */
 
-static struct file *file_of(const char *name)
+static long long value_of(const char *name)
 {
 	char path[96];
 
 	snprintf(path, sizeof(path), "/sys/kernel/mmkit/unmapped/%s", name);
-	return filp_open(path, O_RDONLY, 0);
-}
-
-static long long value_of(const char *name)
-{
-	struct file *file = file_of(name);
-	char text[32] = "";
-	long long value = -1;
-	loff_t pos = 0;
-
-	if (IS_ERR(file))
-		return -1;
-	if (kernel_read(file, text, sizeof(text) - 1, &pos) <= 0 ||
-	    kstrtoll(strim(text), 10, &value))
-		value = -1;
-	filp_close(file, NULL);
-	return value;
+	return test_read_number(path);
 }
 
 static bool says_blown(void)
 {
-	struct file *file = file_of("state");
-	char text[8] = "";
-	loff_t pos = 0;
+	char text[6];
 
-	if (IS_ERR(file))
-		return false;
-	kernel_read(file, text, 5, &pos);
-	filp_close(file, NULL);
-	return !strcmp(text, "blown");
+	return test_read_file("/sys/kernel/mmkit/unmapped/state", text, sizeof(text)) > 0 &&
+	       !strcmp(text, "blown");
 }
 
 static bool drain(void)
