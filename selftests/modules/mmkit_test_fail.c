@@ -151,7 +151,7 @@ void mmkit_test_return(void);
 asm(".pushsection .text\n"
 	".type mmkit_test_return, @function\n"
 	"mmkit_test_return:\n"
-	ANNOTATE_NOENDBR
+	ANNOTATE_NOENDBR "\n"
 	ASM_RET
 	".size mmkit_test_return, . - mmkit_test_return\n"
 	".popsection\n");
