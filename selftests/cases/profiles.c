@@ -18,6 +18,7 @@
  * "?" is a stack that does not begin in the allocator. bytes_since are pages
  * allocated SINCE nanoseconds after boot, by the clock of dmesg.
  */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <regex.h>
 #include <stdio.h>
@@ -195,7 +196,7 @@ static void add_record(char *record, unsigned long long begin, unsigned long lon
 	if (!frames)
 		frames = record + strlen(record) - 1;
 	/* Frames are indented, notes are not. */
-	for (end = frames; end[0] == '\n' && end[1] == ' '; end = strchr(end + 1, '\n'))
+	for (end = frames; end[0] == '\n' && end[1] == ' '; end = strchrnul(end + 1, '\n'))
 		;
 	*end = '\0';
 	site = site_of_record(frames + 1);
