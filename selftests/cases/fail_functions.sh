@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Each function of the kernel that the suite calls and that can fail does so once, at each call: while a
 # module comes and goes, and while it is used. What fails says so, and leaves nothing; then it works.
-# vm: smp=2 append="init_on_alloc=0 movablecore=448M nokaslr" timeout=240 check=6.1,7.3
+# vm: smp=2 append="init_on_alloc=0 movablecore=448M nokaslr" timeout=240 check=6.1-amd64,7.3-arm64
 # vm-arm64: mem=1056M dtb=tagstore_small
 . /mmkit/lib.sh
 . /mmkit/suite.sh
@@ -14,8 +14,8 @@ root=/sys/kernel/mmkit
 api=/sys/module/mmkit_test_api/parameters/run
 ts=/sys/module/mmkit_test_tagstore/parameters/run
 # In and out of the direct map.
-take_out=$(exist set_direct_map_valid_noflush set_memory_np set_memory_valid)
-bring_back=$(exist set_direct_map_valid_noflush __set_memory_prot set_memory_valid)
+take_out=$(required mmkit_unmapped set_direct_map_valid_noflush set_memory_np set_memory_valid)
+bring_back=$(required mmkit_unmapped set_direct_map_valid_noflush __set_memory_prot set_memory_valid)
 
 load mmkit_test_fail
 _simulated_region
@@ -77,7 +77,7 @@ for result in -12 -16; do
 done
 unload mmkit_test_tagstore mmkit_tagstore mmkit
 
-memory_is_back $fail_memory 2048
+memory_is_back $fail_memory 4096
 check "a clean load works" load_suite
 unload mmkit_jit mmkit_unmapped mmkit_allocprof mmkit
 

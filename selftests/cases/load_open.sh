@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A load fails late, while somebody tries to open what the module shows: no file is there before it is
 # certain that the module stays, because one that is open would outlive it.
-# vm: smp=2 check=6.1,7.3
+# vm: smp=2 check=6.1-amd64,7.3-arm64
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 

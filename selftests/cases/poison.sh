@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Memory errors: pages of the suite, and pages that it keeps books of, go bad. Nobody gets such a page
 # again, the kernel lives on, and what is missing is said. The pages are bad until the end of this boot.
-# vm: smp=3 timeout=180 check=6.1,7.3
+# vm: smp=3 timeout=180 check=7.3
 # vm-amd64: mem=512M
 # vm-arm64: mem=1056M dtb=tagstore_small emulator=backports
 . /mmkit/lib.sh

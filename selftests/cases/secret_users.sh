@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Pages of /dev/mmkit_secret go from user to user, and to the kernel, without what was in them: whether
 # their owner leaves, unmaps a part, forks, or is killed while it touches them.
-# vm: timeout=120 check=6.1,7.3
+# vm: timeout=120 check=7.3-amd64,6.1-arm64
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/unmapped.sh

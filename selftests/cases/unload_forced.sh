@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Where the kernel lets rmmod be forced, a module that is used waits with going until it is not. To force
 # it ends lockdep, too: this is a machine of its own.
-# vm: mem=768M smp=2 timeout=120 check=6.1,7.3
+# vm: mem=768M smp=2 timeout=120 check=7.3-amd64,6.1-arm64
 # vm-arm64: smp=3 mem=1056M dtb=tagstore_small
 . /mmkit/lib.sh
 . /mmkit/suite.sh

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Another version takes the place of the one that is loaded, while the machine works and the suite is
 # used. What must be let go first keeps its module in place; versions are not mixed.
-# vm: mem=1G smp=2 timeout=600 needs=next-version check=6.1,7.3
+# vm: mem=1G smp=2 timeout=600 needs=next-version check=6.1-amd64,7.3-arm64
 # vm-arm64: mem=2112M dtb=tagstore
 . /mmkit/lib.sh
 . /mmkit/suite.sh

@@ -6,6 +6,7 @@
 #   function_fails NAME RESULT ARGUMENT...
 #                                 the same for each call of a function of the kernel
 #   exist NAME...                 those that the kernel has
+#   required MODULE NAME...       those that a module of the suite takes by name, and cannot do without
 #   any_allocation                lets any allocation be one that fails; fails where none can
 #   tables_now                    what the tables of the suite and of the kernel hold of it, without
 #                                 numbers that grow
@@ -45,6 +46,15 @@ exist()
 {
 	local name
 	for name; do grep -q " $name\$" /proc/kallsyms && echo "$name"; done
+}
+
+required()
+{
+	local module=$1 name
+	shift
+	for name; do
+		tr '\0' '\n' < "/mmkit/ko/$module.ko" | grep -q "^symbol=required .*[ *]$name(" && echo "$name"
+	done
 }
 
 any_allocation()
