@@ -43,7 +43,11 @@ ftrace_allocate_records	ftrace_process_locs
 
 # Here one tag has both: pages of vmalloc(), and its array of pointers to them, an object of the slab,
 # which is 8 bytes a page.
-vmallocs='__execmem_alloc stress_vmalloc zcomp_strm_init'
+vmallocs='__execmem_alloc stress_vmalloc zcomp_strm_init pcpu_mem_zalloc paths_vmalloc paths_vmalloc_gfp
+	paths_vmalloc_node paths_vmalloc_array paths_vmalloc_huge paths_vzalloc paths_kvmalloc_beyond'
+# Heads of packets: small ones are objects of the slab, large ones pages, under one tag. By site they are
+# compared like all others.
+mixed='kmalloc_reserve'
 
 # By names of ours.
 awk_base='
@@ -73,7 +77,7 @@ snapshot() {
 # of pages has whole pages, at least one for each call, at any time, and page_owner knows its function.
 # Objects are so by chance; nearly never twice.
 page_tags() {
-	awk -v page=$page -v inlined="$inlined" -v vmallocs=" $vmallocs " "$awk_base"'
+	awk -v page=$page -v inlined="$inlined" -v vmallocs=" $(echo $vmallocs) " -v mixed=" $mixed " "$awk_base"'
 	FILENAME ~ /owner/ { known[base($3)] = 1; next }
 	$1 ~ /^[0-9]+$/ {
 		tag = $0; sub(/^ *[0-9]+ +[0-9]+ /, "", tag)
@@ -82,7 +86,7 @@ page_tags() {
 	}
 	END {
 		for (tag in of)
-			if (known[base(of[tag])] && (!(tag in objects) || index(vmallocs, " " of[tag] " ")))
+			if (known[base(of[tag])] && !index(mixed, " " of[tag] " ") && (!(tag in objects) || index(vmallocs, " " of[tag] " ")))
 				print tag
 	}' /tmp/before/owner /tmp/held/owner /tmp/before/theirs /tmp/held/theirs
 }
@@ -115,7 +119,7 @@ ours() {
 # meanwhile is somewhere between them. page_owner does not know for whom it takes memory itself.
 compare() {
 	{ $1 before | sed 's/^/before /'; $1 $2 | sed 's/^/now /'; } |
-	awk -v kind=$1 -v page=$page -v few=8 -v inlined="$inlined" "$awk_base"'
+	awk -v kind=$1 -v page=$page -v few=8 -v inlined="$inlined" -v mixed=" $mixed " "$awk_base"'
 	function live(when, account, name) { return bytes[when, account, name] + 0 }
 	function least(when, name,	a, b) {
 		a = live(when, "ours", name); b = live(when, "other", name)
@@ -127,6 +131,8 @@ compare() {
 	}
 	{
 		name = kind == "functions" ? base($3) : $3
+		if (kind == "functions" && index(mixed, " " name " "))
+			next
 		if (kind == "sites" && name ~ /^([?]|allocate_slab:|stack_depot_save_flags:)/)
 			name = "slab_and_stack_depot"
 		bytes[$1, $2, name] += $4
