@@ -11,9 +11,6 @@
 #   unplugged ID                  it has gone
 #   cpus_online                   which are
 #   cpu_switch CPU 0|1            switches one off or on; it can be refused for the moment
-#   cpu_comes CPU                 one is put in (amd64, as socket number CPU), and online
-#   cpu_goes CPU                  one that was put in is taken out. In an emulator that has one thread
-#                                 for all CPUs it ends the emulator
 #   blocks_now                    the blocks of memory of this moment are no news
 #   new_blocks                    directories of those that came since
 #   new_bytes_are BYTES           there are so many of them
@@ -77,19 +74,6 @@ cpu=/sys/devices/system/cpu
 cpus_online() { cat $cpu/online; }
 
 cpu_switch() { { echo "$2" > "$cpu/cpu$1/online"; } 2> /dev/null; }
-
-_cpu_on() { [ "$(cat "$cpu/cpu$1/online")" = 1 ] || cpu_switch "$1" 1; } 2> /dev/null
-
-cpu_comes()
-{
-	plug max-x86_64-cpu "extra$1" "\"socket-id\":$1,\"core-id\":0,\"thread-id\":0" &&
-		wait_for 20 _cpu_on "$1"
-}
-
-cpu_goes()
-{
-	unplug "extra$1" && wait_for 60 unplugged "extra$1" && wait_for 20 [ ! -e "$cpu/cpu$1" ]
-}
 
 blocks_now() { ls -d $memory/memory[0-9]* > /tmp/blocks.known; }
 
