@@ -88,10 +88,12 @@ DEFINE_SEQ_ATTRIBUTE(allocinfo);
 /**
  * struct node_pages - pages of each tag on each node, read off the side table
  * @nr_tags: tags when the file was opened
+ * @online:  nodes that were online then: those that are shown, whatever comes meanwhile
  * @pages:   nr_node_ids counts for each tag
  */
 struct node_pages {
 	u32 nr_tags;
+	nodemask_t online;
 	u64 *pages;
 };
 
@@ -120,6 +122,7 @@ static int count_nodes(struct node_pages *nodes)
 {
 	int err = 0;
 
+	nodes->online = node_online_map;
 	mutex_lock(&mmkit_ap_lock);
 	if (mmkit_ap_enabled) {
 		nodes->nr_tags = mmkit_ap_tags();
@@ -134,12 +137,12 @@ static int count_nodes(struct node_pages *nodes)
 	return err;
 }
 
-static void sites_header(struct seq_file *m)
+static void sites_header(struct seq_file *m, const struct node_pages *nodes)
 {
 	int nid;
 
 	seq_puts(m, "bytes\tcalls\tbytes_total\tcalls_total");
-	for_each_online_node(nid)
+	for_each_node_mask(nid, nodes->online)
 		seq_printf(m, "\tbytes_node%d", nid);
 	seq_puts(m, "\tsite\n");
 }
@@ -153,7 +156,7 @@ static int site_list_show(struct seq_file *m, void *v)
 	int nid;
 
 	if (v == SEQ_START_TOKEN) {
-		sites_header(m);
+		sites_header(m, nodes);
 		return 0;
 	}
 	if (tag >= nodes->nr_tags || !mmkit_ap_tag_shown(tag))
@@ -162,7 +165,7 @@ static int site_list_show(struct seq_file *m, void *v)
 	mmkit_ap_tag_name(tag, name, func);
 	seq_printf(m, "%llu\t%llu\t%llu\t%llu", live.pages << PAGE_SHIFT, live.calls,
 		   live.all_pages << PAGE_SHIFT, live.all_calls);
-	for_each_online_node(nid)
+	for_each_node_mask(nid, nodes->online)
 		seq_printf(m, "\t%llu",
 			   nodes->pages[(size_t)tag * nr_node_ids + nid] << PAGE_SHIFT);
 	seq_printf(m, "\t%s\n", tag < AP_TAG_SITE ? func : name);
