@@ -178,13 +178,14 @@ struct page *mmkit_ts_pool_get(int nid, bool sleep, int *err)
 	return page;
 }
 
+/* The pool of a node that has gone can hold pages of others. */
 unsigned long mmkit_ts_pool_drain(unsigned long pages)
 {
 	unsigned long freed = 0;
 	struct page *page;
 	int nid;
 
-	for_each_online_node(nid) {
+	for_each_node(nid) {
 		while (freed < pages && (page = pool_pop(&pools[nid]))) {
 			__free_page(page);
 			freed++;
@@ -198,7 +199,7 @@ unsigned long mmkit_ts_pool_count(void)
 	unsigned long nr = 0;
 	int nid;
 
-	for_each_online_node(nid)
+	for_each_node(nid)
 		nr += READ_ONCE(pools[nid].nr);
 	return nr;
 }
