@@ -50,19 +50,25 @@ extern struct mmkit_pagetab *mmkit_ap_side_table;
 
 /**
  * struct ap_counters - one tag on one CPU; only ever grow
- * @pages_in:  pages that got the tag
- * @calls_in:  allocations that got it
- * @pages_out: pages that lost it
- * @calls_out: allocations that lost it
+ * @singles_in:  allocations of one page that got the tag
+ * @singles_out: allocations of one page that lost it
+ * @pages_in:	 pages besides these that got it
+ * @calls_in:	 allocations besides these that got it
+ * @pages_out:	 pages besides these that lost it
+ * @calls_out:	 allocations besides these that lost it
+ *
+ * A single page is what is mostly asked for: one counter is all that it touches.
  */
 struct ap_counters {
+	u64 singles_in;
+	u64 singles_out;
 	u64 pages_in;
 	u64 calls_in;
 	u64 pages_out;
 	u64 calls_out;
 };
 
-/* Tags come in chunks, because per-CPU memory does: 16 KiB a chunk and CPU. */
+/* Tags come in chunks, because per-CPU memory does: 24 KiB a chunk and CPU. */
 #define AP_CHUNK_SHIFT	9
 #define AP_CHUNK_TAGS	(1u << AP_CHUNK_SHIFT)
 
@@ -169,38 +175,49 @@ void mmkit_ap_memo_stop(void);
 void mmkit_ap_memo_forget_text(unsigned long start, unsigned long end);
 u32 mmkit_ap_callsite_slow(void *frame);
 void mmkit_ap_callsite_verify(u32 tag);
-DECLARE_STATIC_KEY_FALSE(mmkit_ap_verify_key);
 extern unsigned long mmkit_ap_mismatch_memo, mmkit_ap_mismatch_unwound;
 
 #include "unwind.h"
 
-/* Deepest chain of wrappers that is followed. */
+/* Deepest chain of wrappers that is followed; most have two or three. */
 #define AP_MAX_DEPTH	24
+#define AP_USUAL_DEPTH	6
+
+/*
+ * Where the probe itself returns to, in the page allocator, is known before all
+ * others and does not change any more; so is how far from there the next one is.
+ */
+extern unsigned long mmkit_ap_first_ip, mmkit_ap_first_step;
 
 /*
  * The tag of the call site above a function whose frame address is @frame: the
- * first return address outside the page allocator's wrappers.
+ * first return address outside the page allocator's wrappers. 0 when the first
+ * words of the memo do not say.
  */
-static __always_inline u32 ap_callsite(void *frame)
+static __always_inline u32 ap_callsite_known(void *frame)
 {
 	struct ap_step step = ap_step_first(frame);
-	u32 tag = 0;
 	int i;
 
-	for (i = 0; i < AP_MAX_DEPTH; i++) {
-		u32 known = ap_memo_find(mmkit_ap_memo, ap_step_ip(&step));
+	/* READ_ONCE() would cost an instruction. */
+	if (likely(ap_step_ip(&step) == data_race(mmkit_ap_first_ip)))
+		ap_step_next(&step, mmkit_ap_first_step);
+#pragma GCC unroll 6
+	for (i = 0; i < AP_USUAL_DEPTH; i++) {
+		u64 known = ap_memo_glance(mmkit_ap_memo, ap_step_ip(&step));
 
-		if (known & AP_MEMO_SITE) {
-			tag = known & ~AP_MEMO_SITE;
-			break;
-		}
-		if (!known)
-			break;
+		if (known >= AP_MEMO_SITE)
+			return known < AP_MEMO_VALUES ? known - AP_MEMO_SITE : 0;
 		ap_step_next(&step, known);
 	}
-	if (unlikely(!tag))
-		tag = mmkit_ap_callsite_slow(frame);
-	if (static_branch_unlikely(&mmkit_ap_verify_key))
+	return 0;
+}
+
+static inline u32 ap_callsite(void *frame)
+{
+	u32 tag = ap_callsite_known(frame) ?: mmkit_ap_callsite_slow(frame);
+
+	if (unlikely(mmkit_ap_verify))
 		mmkit_ap_callsite_verify(tag);
 	return tag;
 }

@@ -40,6 +40,7 @@ void mmkit_ap_live(u32 tag, struct ap_live *live)
 	for_each_possible_cpu(cpu) {
 		const struct ap_counters *on = per_cpu_ptr(counters, cpu);
 
+		sum.singles_out += READ_ONCE(on->singles_out);
 		sum.pages_out += READ_ONCE(on->pages_out);
 		sum.calls_out += READ_ONCE(on->calls_out);
 	}
@@ -48,13 +49,14 @@ void mmkit_ap_live(u32 tag, struct ap_live *live)
 	for_each_possible_cpu(cpu) {
 		const struct ap_counters *on = per_cpu_ptr(counters, cpu);
 
+		sum.singles_in += READ_ONCE(on->singles_in);
 		sum.pages_in += READ_ONCE(on->pages_in);
 		sum.calls_in += READ_ONCE(on->calls_in);
 	}
-	live->pages = sum.pages_in - sum.pages_out;
-	live->calls = sum.calls_in - sum.calls_out;
-	live->all_pages = sum.pages_in;
-	live->all_calls = sum.calls_in;
+	live->all_pages = sum.singles_in + sum.pages_in;
+	live->all_calls = sum.singles_in + sum.calls_in;
+	live->pages = live->all_pages - sum.singles_out - sum.pages_out;
+	live->calls = live->all_calls - sum.singles_out - sum.calls_out;
 }
 
 static void add_zone(struct ap_books *books, struct zone *zone)

@@ -5,8 +5,9 @@
  * How it works. The fast way (ap_callsite() in allocprof.h) walks up the stack
  * from the frame of our own probe, return address by return address, with the
  * memo as its only guide: a wrapper's entry says how far away the next return
- * address is, a call site's entry says which tag it has. What the memo does not
- * know is unwound here, truly, and remembered where that is safe:
+ * address is, a call site's entry says which tag it has. It looks at one word
+ * for each; here the rest of the memo is asked. What the memo does not know is
+ * unwound, truly, and remembered where that is safe:
  *
  *  - the word on the stack is the return address itself, not that of a tracer's
  *    trampoline, so it will mean the same next time;
@@ -25,7 +26,8 @@
 #include "allocprof.h"
 
 u64 *mmkit_ap_memo __read_mostly;
-DEFINE_STATIC_KEY_FALSE(mmkit_ap_verify_key);
+unsigned long mmkit_ap_first_ip __read_mostly, mmkit_ap_first_step __read_mostly;
+static unsigned long first_claimed;
 
 /* The last disagreement between memo and unwinder, for the report. */
 unsigned long mmkit_ap_mismatch_memo, mmkit_ap_mismatch_unwound;
@@ -36,6 +38,34 @@ static void memo_remember(unsigned long ip, u32 value)
 		ap_stat(AP_STAT_MEMO_EVICTIONS);
 }
 
+/* Text of the kernel itself stays: whoever comes first decides for good. */
+static void first_remember(unsigned long ip, u32 step)
+{
+	if (!step || !mmkit_ksym(core_kernel_text)(ip) || cmpxchg(&first_claimed, 0, ip))
+		return;
+	mmkit_ap_first_step = step;
+	/* Only x86 reads the step, and in this order. */
+	smp_store_release(&mmkit_ap_first_ip, ip);
+}
+
+/* The whole memo, as deep as it goes: 0 when it does not know. */
+static u32 memo_walk(void *frame)
+{
+	struct ap_step step = ap_step_first(frame);
+	int i;
+
+	for (i = 0; i < AP_MAX_DEPTH; i++) {
+		u32 known = ap_memo_find(mmkit_ap_memo, ap_step_ip(&step));
+
+		if (known & AP_MEMO_SITE)
+			return known & ~AP_MEMO_SITE;
+		if (!known)
+			return 0;
+		ap_step_next(&step, known);
+	}
+	return 0;
+}
+
 /*
  * Unwinds from @frame to the call site, fills the memo on the way, and returns
  * the tag of the site.
@@ -44,8 +74,11 @@ noinline u32 mmkit_ap_callsite_slow(void *frame)
 {
 	struct ap_unwind unwind;
 	struct ap_frame at;
+	u32 known = memo_walk(frame);
 	int i;
 
+	if (known)
+		return known;
 	ap_stat(AP_STAT_UNWINDS);
 	mmkit_ap_unwind_start(&unwind, frame);
 	for (i = 0; i < 2 * AP_MAX_DEPTH && mmkit_ap_unwind_frame(&unwind, &at); i++) {
@@ -54,8 +87,11 @@ noinline u32 mmkit_ap_callsite_slow(void *frame)
 		if (!mmkit_ap_is_text(at.ip))
 			continue;
 		if (mmkit_ap_is_wrapper(at.ip)) {
-			if (at.raw == at.ip)
-				memo_remember(at.ip, at.step);
+			if (at.raw != at.ip)
+				continue;
+			memo_remember(at.ip, at.step);
+			if (!i)
+				first_remember(at.ip, at.step);
 			continue;
 		}
 		tag = mmkit_ap_site_tag(at.ip);
@@ -101,14 +137,13 @@ int mmkit_ap_memo_start(void)
 		return -ENOMEM;
 	mmkit_ap_mismatch_memo = 0;
 	mmkit_ap_mismatch_unwound = 0;
-	if (mmkit_ap_verify)
-		static_branch_enable(&mmkit_ap_verify_key);
 	return 0;
 }
 
 void mmkit_ap_memo_stop(void)
 {
-	static_branch_disable(&mmkit_ap_verify_key);
 	kvfree(mmkit_ap_memo);
 	mmkit_ap_memo = NULL;
+	mmkit_ap_first_ip = 0;
+	first_claimed = 0;
 }

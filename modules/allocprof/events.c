@@ -22,7 +22,6 @@
 
 void *mmkit_ap_table __read_mostly;
 DEFINE_STATIC_KEY_FALSE(mmkit_ap_scanning);
-static DEFINE_STATIC_KEY_FALSE(wide_key);
 DEFINE_PER_CPU(unsigned long [AP_NR_STATS], mmkit_ap_stats);
 
 static __always_inline u32 mark_replace(bool wide, unsigned long pfn, u32 mark)
@@ -38,33 +37,30 @@ static noinline void bad_tag(void)
 	mmkit_fuse_blow(&mmkit_ap_component, "a page carries a tag that does not exist");
 }
 
-static __always_inline struct ap_counters __percpu *tag_counters(u32 tag)
+static __always_inline void count_in(u32 tag, u64 pages, u64 calls)
 {
 	struct ap_chunk *chunk = likely(tag < AP_MAX_TAGS32) ? ap_chunk(tag) : NULL;
+	struct ap_counters __percpu *counters;
 
 	if (unlikely(!chunk)) {
 		bad_tag();
-		return NULL;
-	}
-	return chunk->counters + (tag & (AP_CHUNK_TAGS - 1));
-}
-
-static __always_inline void count_in(u32 tag, u64 pages, u64 calls)
-{
-	struct ap_counters __percpu *counters = tag_counters(tag);
-
-	if (unlikely(!counters))
 		return;
+	}
+	counters = chunk->counters + (tag & (AP_CHUNK_TAGS - 1));
 	this_cpu_add(counters->pages_in, pages);
 	this_cpu_add(counters->calls_in, calls);
 }
 
 static __always_inline void count_out(u32 tag, u64 pages, u64 calls)
 {
-	struct ap_counters __percpu *counters = tag_counters(tag);
+	struct ap_chunk *chunk = likely(tag < AP_MAX_TAGS32) ? ap_chunk(tag) : NULL;
+	struct ap_counters __percpu *counters;
 
-	if (unlikely(!counters))
+	if (unlikely(!chunk)) {
+		bad_tag();
 		return;
+	}
+	counters = chunk->counters + (tag & (AP_CHUNK_TAGS - 1));
 	/* Whoever sees the page go out sees that it came in (mmkit_ap_live()). */
 	smp_wmb();
 	this_cpu_add(counters->pages_out, pages);
@@ -97,75 +93,188 @@ static noinline void overwritten(bool wide, u32 old)
 	ap_stat(AP_STAT_OVERWRITTEN);
 }
 
-static __always_inline void mark_alloc(bool wide, unsigned long pfn, unsigned long nr, u32 tag,
-				       bool head)
+static __always_inline void mark_one(bool wide, unsigned long pfn, u32 mark)
 {
-	u32 mark = head ? tag | ap_head(wide) : tag;
-	unsigned long i;
+	u32 old = mark_replace(wide, pfn, mark);
 
-	for (i = 0; i < nr; i++) {
-		u32 old = mark_replace(wide, pfn + i, mark);
+	if (unlikely((old & (ap_head(wide) - 1)) > AP_TAG_EMPTY))
+		overwritten(wide, old);
+}
 
-		if (unlikely((old & (ap_head(wide) - 1)) > AP_TAG_EMPTY))
-			overwritten(wide, old);
-		mark = tag;
+/* Not word by word while somebody else may write. */
+static __always_inline unsigned long replace_words(bool wide, unsigned long pfn, unsigned long nr,
+						   u64 old, u64 word)
+{
+	if (static_branch_unlikely(&mmkit_ap_scanning))
+		return 0;
+	return ap_mark_replace_words(mmkit_ap_table, wide, pfn, nr, old, word);
+}
+
+/* Gives pages a tag, the first of them a call. */
+static __always_inline void mark_range(bool wide, unsigned long pfn, unsigned long nr, u32 tag)
+{
+	const u64 empty = ap_mark_word(wide, AP_TAG_EMPTY, false);
+	unsigned long i = 0;
+
+	if (nr >= ap_marks_in_word(wide))
+		i = replace_words(wide, pfn, ap_marks_in_word(wide), empty,
+				  ap_mark_word(wide, tag, true));
+	if (!i)
+		mark_one(wide, pfn + i++, tag | ap_head(wide));
+	while (i < nr) {
+		i += replace_words(wide, pfn + i, nr - i, empty, ap_mark_word(wide, tag, false));
+		if (i < nr)
+			mark_one(wide, pfn + i++, tag);
 	}
-	count_in(tag, nr, head);
+	count_in(tag, nr, 1);
 }
 
 /* Takes the marks of a range away. */
-static void clear_range(bool wide, unsigned long pfn, unsigned long nr, u32 mark)
+static __always_inline void clear_range(bool wide, unsigned long pfn, unsigned long nr, u32 mark)
 {
-	struct ap_run run = { .tag = AP_TAG_EMPTY }, done;
-	unsigned long i;
+	const u64 word = ap_mark_word(wide, mark, false);
+	struct ap_run run = { }, done;
+	unsigned long i = 0, some;
 
-	for (i = 0; i < nr; i++) {
-		if (ap_run_add(&run, &done, wide, mark_replace(wide, pfn + i, mark)))
+	/* What begins with the head of an allocation is mostly all of it. */
+	run.tag = ap_mark_get(mmkit_ap_table, wide, pfn) & (ap_head(wide) - 1);
+	if (nr >= ap_marks_in_word(wide)) {
+		i = replace_words(wide, pfn, ap_marks_in_word(wide),
+				  ap_mark_word(wide, run.tag, true), word);
+		run.pages = i;
+		run.calls = !!i;
+	}
+	while (i < nr) {
+		some = replace_words(wide, pfn + i, nr - i, ap_mark_word(wide, run.tag, false), word);
+		run.pages += some;
+		i += some;
+		if (i == nr)
+			break;
+		if (ap_run_add(&run, &done, wide, mark_replace(wide, pfn + i++, mark)))
 			run_out(&done);
 	}
 	run_out(&run);
 }
 
-static __always_inline void mark_free(bool wide, unsigned long pfn, unsigned int order)
+static noinline void retag_range(unsigned long pfn, unsigned long nr, u32 tag)
 {
-	u32 old, tag;
-
-	if (order) {
-		clear_range(wide, pfn, 1UL << order, AP_TAG_EMPTY);
-		return;
-	}
-	old = mark_replace(wide, pfn, AP_TAG_EMPTY);
-	tag = old & (ap_head(wide) - 1);
-	if (likely(ap_counted(tag)))
-		count_out(tag, 1, !!(old & ap_head(wide)));
-	else
-		ap_stat(AP_STAT_UNTRACKED_FREES);
+	clear_range(mmkit_ap_wide, pfn, nr, AP_TAG_EMPTY);
+	mark_range(mmkit_ap_wide, pfn, nr, tag);
 }
 
-static void notrace on_alloc(void *data, struct page *page, unsigned int order, gfp_t gfp, int type)
+/*
+ * The rest of an allocation event that is not the usual one: of many pages, of a
+ * call site that the memo does not know at a glance, or one to verify. Enables
+ * preemption.
+ */
+static noinline void alloc_slow(void *frame, struct page *page, unsigned int order, u32 tag)
 {
-	u32 tag;
+	unsigned long pfn = page_to_pfn(page);
+
+	if (!tag)
+		tag = mmkit_ap_callsite_slow(frame);
+	if (mmkit_ap_verify)
+		mmkit_ap_callsite_verify(tag);
+	if (mmkit_ap_wide)
+		mark_range(true, pfn, 1UL << order, tag);
+	else
+		mark_range(false, pfn, 1UL << order, tag);
+	preempt_enable_notrace();
+}
+
+/*
+ * A page that a known call site allocates. Whatever else there is to do is done
+ * by somebody who is called last, so that no register has to be saved.
+ */
+static __always_inline void alloc_event(bool wide, bool verify, void *frame, struct page *page,
+					unsigned int order)
+{
+	struct ap_chunk *chunk;
+	u32 tag, old;
 
 	if (unlikely(!page))
 		return;
 	preempt_disable_notrace();
-	tag = ap_callsite(__builtin_frame_address(0));
-	if (static_branch_unlikely(&wide_key))
-		mark_alloc(true, page_to_pfn(page), 1UL << order, tag, true);
+	tag = ap_callsite_known(frame);
+	chunk = ap_chunk(tag);
+	if (unlikely(!tag || verify || order || !chunk)) {
+		alloc_slow(frame, page, order, tag);
+		/* The frame is looked at: this function must not have ended. */
+		barrier();
+		return;
+	}
+	old = mark_replace(wide, page_to_pfn(page), tag | ap_head(wide));
+	this_cpu_inc(chunk->counters[tag & (AP_CHUNK_TAGS - 1)].singles_in);
+	preempt_enable_notrace();
+	if (unlikely((old & (ap_head(wide) - 1)) > AP_TAG_EMPTY))
+		overwritten(wide, old);
+}
+
+static noinline void free_range(struct page *page, unsigned int order)
+{
+	preempt_disable_notrace();
+	if (mmkit_ap_wide)
+		clear_range(true, page_to_pfn(page), 1UL << order, AP_TAG_EMPTY);
 	else
-		mark_alloc(false, page_to_pfn(page), 1UL << order, tag, true);
+		clear_range(false, page_to_pfn(page), 1UL << order, AP_TAG_EMPTY);
 	preempt_enable_notrace();
 }
 
-static void notrace on_free(void *data, struct page *page, unsigned int order)
+/* A page that stood for no call, or of which nothing is known. Enables preemption. */
+static noinline void free_odd(bool wide, u32 mark)
 {
-	preempt_disable_notrace();
-	if (static_branch_unlikely(&wide_key))
-		mark_free(true, page_to_pfn(page), order);
+	u32 tag = mark & (ap_head(wide) - 1);
+
+	if (ap_counted(tag))
+		count_out(tag, 1, !!(mark & ap_head(wide)));
 	else
-		mark_free(false, page_to_pfn(page), order);
+		ap_stat(AP_STAT_UNTRACKED_FREES);
 	preempt_enable_notrace();
 }
+
+static __always_inline void free_event(bool wide, struct page *page, unsigned int order)
+{
+	struct ap_chunk *chunk = NULL;
+	u32 mark, tag;
+
+	if (unlikely(order)) {
+		free_range(page, order);
+		return;
+	}
+	preempt_disable_notrace();
+	mark = mark_replace(wide, page_to_pfn(page), AP_TAG_EMPTY);
+	tag = mark - ap_head(wide);
+	if (likely(mark > (ap_head(wide) | AP_TAG_EMPTY) && (!wide || tag < AP_MAX_TAGS32)))
+		chunk = ap_chunk(tag);
+	if (unlikely(!chunk)) {
+		free_odd(wide, mark);
+		return;
+	}
+	/* Whoever sees the page go out sees that it came in (mmkit_ap_live()). */
+	smp_wmb();
+	this_cpu_inc(chunk->counters[tag & (AP_CHUNK_TAGS - 1)].singles_out);
+	preempt_enable_notrace();
+}
+
+/* A probe for each way the module can have been loaded. */
+#define ALLOC_PROBE(name, wide, verify)							\
+static void notrace name(void *data, struct page *page, unsigned int order, gfp_t gfp, int type) \
+{											\
+	alloc_event(wide, verify, __builtin_frame_address(0), page, order);		\
+}
+
+#define FREE_PROBE(name, wide)								\
+static void notrace name(void *data, struct page *page, unsigned int order)		\
+{											\
+	free_event(wide, page, order);							\
+}
+
+ALLOC_PROBE(on_alloc, false, false)
+ALLOC_PROBE(on_alloc_verify, false, true)
+ALLOC_PROBE(on_alloc_wide, true, false)
+ALLOC_PROBE(on_alloc_wide_verify, true, true)
+FREE_PROBE(on_free, false)
+FREE_PROBE(on_free_wide, true)
 
 /* Pages change hands inside the suite. */
 static void on_retag(void *data, unsigned long pfn, unsigned int order, unsigned long ip)
@@ -174,8 +283,7 @@ static void on_retag(void *data, unsigned long pfn, unsigned int order, unsigned
 
 	preempt_disable_notrace();
 	tag = mmkit_ap_site_tag(ip);
-	clear_range(mmkit_ap_wide, pfn, 1UL << order, AP_TAG_EMPTY);
-	mark_alloc(mmkit_ap_wide, pfn, 1UL << order, tag, true);
+	retag_range(pfn, 1UL << order, tag);
 	ap_stat(AP_STAT_RETAGGED);
 	preempt_enable_notrace();
 }
@@ -191,7 +299,8 @@ bool mmkit_ap_mark_if_untagged(unsigned long pfn, u32 tag, bool head)
 
 	if (ap_counted(old & (ap_head(mmkit_ap_wide) - 1)))
 		return false;
-	mark_alloc(mmkit_ap_wide, pfn, 1, tag, head);
+	mark_one(mmkit_ap_wide, pfn, head ? tag | ap_head(mmkit_ap_wide) : tag);
+	count_in(tag, 1, head);
 	return true;
 }
 
@@ -203,8 +312,6 @@ void mmkit_ap_drop_range(unsigned long pfn, unsigned long nr_pages)
 
 static struct mmkit_page_events events = {
 	.name	= "allocprof",
-	.alloc	= on_alloc,
-	.free	= on_free,
 	.retag	= on_retag,
 };
 
@@ -214,8 +321,11 @@ int mmkit_ap_events_start(void)
 
 	for_each_possible_cpu(cpu)
 		memset(per_cpu_ptr(&mmkit_ap_stats, cpu), 0, sizeof(mmkit_ap_stats));
-	if (mmkit_ap_wide)
-		static_branch_enable(&wide_key);
+	if (mmkit_ap_verify)
+		events.alloc = mmkit_ap_wide ? on_alloc_wide_verify : on_alloc_verify;
+	else
+		events.alloc = mmkit_ap_wide ? on_alloc_wide : on_alloc;
+	events.free = mmkit_ap_wide ? on_free_wide : on_free;
 	return mmkit_page_events_register(&events);
 }
 

@@ -81,6 +81,40 @@ static inline bool ap_mark_change(void *table, bool wide, unsigned long pfn, u32
 	return cmpxchg((u16 *)table + pfn, (u16)old, (u16)mark) == (u16)old;
 }
 
+/* So many marks have a word of 64 bits. */
+static __always_inline unsigned int ap_marks_in_word(bool wide)
+{
+	return wide ? 2 : 4;
+}
+
+/* A word of pages with one tag, the first of them a head or not. */
+static __always_inline u64 ap_mark_word(bool wide, u32 tag, bool head)
+{
+	u64 word = tag * (wide ? 0x0000000100000001ull : 0x0001000100010001ull);
+
+	/* Both architectures put what comes first in the low bits. */
+	return head ? word | ap_head(wide) : word;
+}
+
+/*
+ * Replaces the marks of up to @nr pages from @pfn on with @word, word by word,
+ * as long as they fill one and that is @old. Returns how many they were. Nobody
+ * else may change them.
+ */
+static __always_inline unsigned long ap_mark_replace_words(void *table, bool wide,
+							   unsigned long pfn, unsigned long nr,
+							   u64 old, u64 word)
+{
+	unsigned int in_word = ap_marks_in_word(wide);
+	u64 *from = (u64 *)table + pfn / in_word, *to = from + nr / in_word, *at = from;
+
+	if (pfn % in_word)
+		return 0;
+	for (; at < to && READ_ONCE(*at) == old; at++)
+		WRITE_ONCE(*at, word);
+	return (at - from) * in_word;
+}
+
 /**
  * struct ap_run - neighbouring pages with one tag
  * @tag:   their tag

@@ -94,7 +94,7 @@ u32 mmkit_ap_nr_sites(void)
 	return atomic_read(&nr_sites);
 }
 
-/* 4 B a slot, two slots a possible tag; 16 B a tag, and 32 B a tag on each possible CPU. */
+/* 4 B a slot, two slots a possible tag; 16 B a tag, and 48 B a tag on each possible CPU. */
 u64 mmkit_ap_sites_bytes(void)
 {
 	u64 chunks = DIV_ROUND_UP(nr_tags, AP_CHUNK_TAGS);

@@ -50,7 +50,7 @@ static __always_inline unsigned long ap_step_ip(const struct ap_step *step)
 	return READ_ONCE_NOCHECK(*step->slot);
 }
 
-static __always_inline void ap_step_next(struct ap_step *step, u32 known)
+static __always_inline void ap_step_next(struct ap_step *step, unsigned long known)
 {
 	step->slot = (const void *)step->slot + known;
 }
@@ -80,7 +80,7 @@ static __always_inline unsigned long ap_step_ip(const struct ap_step *step)
 	return READ_ONCE_NOCHECK(step->record[1]) | AP_TEXT_TOP_BITS;
 }
 
-static __always_inline void ap_step_next(struct ap_step *step, u32 known)
+static __always_inline void ap_step_next(struct ap_step *step, unsigned long known)
 {
 	step->record = (const unsigned long *)READ_ONCE_NOCHECK(step->record[0]);
 }

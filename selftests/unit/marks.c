@@ -25,7 +25,7 @@ struct counters {
 
 static bool wide;
 static bool scanning;
-static u32 table[NR_PAGES];		/* used as u16 when not wide */
+static u32 table[NR_PAGES] __attribute__((aligned(8)));	/* used as u16 when not wide */
 static struct counters counters[NR_TAGS];
 static u64 untracked_frees, overwritten;
 
@@ -57,36 +57,67 @@ static void run_out(const struct ap_run *run)
 		count_out(run->tag, run->pages, run->calls);
 }
 
+/* As many marks together as events.c replaces. */
+static u32 replace_words(u32 pfn, u32 nr, u64 old, u64 word)
+{
+	return scanning ? 0 : ap_mark_replace_words(table, wide, pfn, nr, old, word);
+}
+
+static void profile_mark(u32 pfn, u32 mark)
+{
+	u32 old = ap_mark_replace(table, wide, scanning, pfn, mark);
+
+	if (ap_counted(old & (ap_head(wide) - 1))) {
+		count_out(old & (ap_head(wide) - 1), 1, !!(old & ap_head(wide)));
+		overwritten++;
+	}
+}
+
 static void profile_alloc(u32 pfn, u32 nr, u32 tag)
 {
-	u32 i;
+	u64 empty = ap_mark_word(wide, AP_TAG_EMPTY, false);
+	u32 i = 0, in_word = ap_marks_in_word(wide);
 
-	for (i = 0; i < nr; i++) {
-		u32 old = ap_mark_replace(table, wide, scanning, pfn + i,
-					  i ? tag : tag | ap_head(wide));
-
-		if (ap_counted(old & (ap_head(wide) - 1))) {
-			count_out(old & (ap_head(wide) - 1), 1, !!(old & ap_head(wide)));
-			overwritten++;
-		}
+	if (nr >= in_word)
+		i = replace_words(pfn, in_word, empty, ap_mark_word(wide, tag, true));
+	if (!i)
+		profile_mark(pfn + i++, tag | ap_head(wide));
+	while (i < nr) {
+		i += replace_words(pfn + i, nr - i, empty, ap_mark_word(wide, tag, false));
+		if (i < nr)
+			profile_mark(pfn + i++, tag);
 	}
+	for (i = 0; i < nr; i++)
+		EXPECT(ap_mark_get(table, wide, pfn + i) == (i ? tag : tag | ap_head(wide)),
+		       "page %u of %u", i, nr);
 	count_in(tag, nr, 1);
 }
 
 static void profile_clear(u32 pfn, u32 nr, u32 mark)
 {
-	struct ap_run run = { .tag = AP_TAG_EMPTY }, done;
-	u64 pages = 0;
-	u32 i;
+	struct ap_run run = { .tag = ap_mark_get(table, wide, pfn) & (ap_head(wide) - 1) }, done;
+	u64 pages = 0, word = ap_mark_word(wide, mark, false);
+	u32 i = 0, some, in_word = ap_marks_in_word(wide);
 
-	for (i = 0; i < nr; i++) {
+	if (nr >= in_word) {
+		i = replace_words(pfn, in_word, ap_mark_word(wide, run.tag, true), word);
+		run.pages = i;
+		run.calls = !!i;
+	}
+	while (i < nr) {
+		some = replace_words(pfn + i, nr - i, ap_mark_word(wide, run.tag, false), word);
+		run.pages += some;
+		i += some;
+		if (i == nr)
+			break;
 		if (ap_run_add(&run, &done, wide,
-			       ap_mark_replace(table, wide, scanning, pfn + i, mark))) {
+			       ap_mark_replace(table, wide, scanning, pfn + i++, mark))) {
 			run_out(&done);
 			pages += done.pages;
 		}
-		EXPECT(ap_mark_get(table, wide, pfn + i) == mark, "page %u", pfn + i);
 	}
+	for (i = 0; i < nr; i++)
+		EXPECT(ap_mark_get(table, wide, pfn + i) == mark, "page %u", pfn + i);
 	run_out(&run);
 	EXPECT(pages + run.pages == nr, "runs cover %llu of %u pages",
 	       (unsigned long long)(pages + run.pages), nr);

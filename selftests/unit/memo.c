@@ -100,7 +100,10 @@ static void check_all(bool evictions)
 
 	for (i = 0; i < NR_IPS; i++) {
 		u32 value = ap_memo_find(memo, ips[i]);
+		u64 glance = ap_memo_glance(memo, ips[i]);
 
+		EXPECT(glance >= AP_MEMO_VALUES || glance == value, "%#lx: a glance says %#llx, not %#x",
+		       ips[i], (unsigned long long)glance, value);
 		EXPECT(value == model[i] || (evictions && !value), "%#lx: %#x instead of %#x",
 		       ips[i], value, model[i]);
 		if (!value)
@@ -178,10 +181,10 @@ static void no_loss_while_there_is_room(void)
 /* The first @nr addresses from @ip on whose set is that of @ip. */
 static void same_set(unsigned long ip, unsigned long *found, u32 nr)
 {
-	u64 *set = ap_memo_set(memo, ip);
+	u64 *set = ap_memo_set(memo, ap_memo_slot(memo, ip));
 
 	for (; nr; ip++) {
-		if (ap_memo_set(memo, ip) == set) {
+		if (ap_memo_set(memo, ap_memo_slot(memo, ip)) == set) {
 			*found++ = ip;
 			nr--;
 		}
