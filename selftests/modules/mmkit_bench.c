@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Times a loop of alloc_pages() and __free_pages(). In a guest with one CPU
- * whose clock counts instructions (QEMU -icount shift=0,sleep=off) the
- * nanoseconds are instructions.
+ * Times a loop of alloc_pages() and __free_pages(), or of the bulk allocator. In
+ * a guest with one CPU whose clock counts instructions (QEMU -icount
+ * shift=0,sleep=off) the nanoseconds are instructions.
  */
 #include <linux/gfp.h>
 #include <linux/irqflags.h>
@@ -19,6 +19,24 @@ static unsigned int rounds = 10000;
 module_param(rounds, uint, 0444);
 MODULE_PARM_DESC(rounds, "how many pairs");
 
+#define MOST	256
+static unsigned int bulk;
+module_param(bulk, uint, 0444);
+MODULE_PARM_DESC(bulk, "single pages to take together, at most 256; 0: one alloc_pages()");
+
+static struct page *pages[MOST];
+
+static noinline bool many(void)
+{
+	unsigned int i, nr = mmkit_test_bulk(GFP_KERNEL, bulk, pages);
+
+	for (i = 0; i < nr; i++) {
+		__free_page(pages[i]);
+		pages[i] = NULL;
+	}
+	return nr == bulk;
+}
+
 static noinline bool pair(void)
 {
 	struct page *page = alloc_pages(GFP_KERNEL, order);
@@ -29,18 +47,40 @@ static noinline bool pair(void)
 	return true;
 }
 
+/* Some instructions whose number is known tell whether the clock counts them. */
+static void check_clock(void)
+{
+	unsigned long left = 500000;
+	u64 start = ktime_get_ns();
+
+#ifdef CONFIG_X86
+	asm volatile("1: dec %0; jnz 1b" : "+r" (left) : : "cc");
+#else
+	asm volatile("1: subs %0, %0, #1; b.ne 1b" : "+r" (left) : : "cc");
+#endif
+	pr_info("clock: %llu ns for 1000000 instructions\n", ktime_get_ns() - start);
+}
+
 static int __init bench_init(void)
 {
+	bool (*fn)(void) = bulk ? many : pair;
 	u64 start, ns;
 	unsigned int i;
 
+	if (bulk > MOST)
+		return -EINVAL;
+	check_clock();
 	for (i = 0; i < rounds; i++)
-		pair();
+		fn();
 	start = ktime_get_ns();
-	for (i = 0; i < rounds && pair(); i++)
+	for (i = 0; i < rounds && fn(); i++)
 		;
 	ns = ktime_get_ns() - start;
-	pr_info("order %u: %llu ns a pair, %u pairs\n", order, div_u64(ns, i ?: 1), i);
+	if (bulk)
+		pr_info("bulk %u: %llu ns a page, %u rounds\n", bulk,
+			div_u64(ns, (i ?: 1) * bulk), i);
+	else
+		pr_info("order %u: %llu ns a pair, %u pairs\n", order, div_u64(ns, i ?: 1), i);
 	return i == rounds ? 0 : -ENOMEM;
 }
 module_init(bench_init);

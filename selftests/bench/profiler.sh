@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What it costs to know the owner of each page: a pair of allocation and free, by order; a first touch.
+# vm: mem=1G
+
+pairs() {
+	local order
+	for order in 0 1 4 9; do
+		load mmkit_bench order=$order rounds=$((20000 >> (order / 2)))
+		figure "alloc and free, order $order" "$1" "$(said mmkit_bench 'order .* ns a pair.*' |
+			sed 's/^order [0-9]*: \([0-9]*\) .*/\1/')"
+		unload mmkit_bench
+	done
+	load mmkit_bench bulk=64 rounds=2000
+	figure "alloc and free in bulk, a page" "$1" "$(said mmkit_bench 'bulk .* ns a page.*' |
+		sed 's/^bulk [0-9]*: \([0-9]*\) .*/\1/')"
+	unload mmkit_bench
+	touched=$(/mmkit/bin/touch_cost anonymous 4096)
+	figure "first touch of anonymous memory" "$1" "$(echo "$touched" | sed 's/^[^:]*: \([0-9]*\) .*/\1/')"
+	figure "giving it back, a page" "$1" "$(echo "$touched" | sed 's/.*touch, \([0-9]*\) .*/\1/')"
+}
+
+if [ -e /proc/allocinfo ]; then
+	pairs "$(cat /mmkit/who)"
+else
+	pairs plain
+	load mmkit
+	load mmkit_bench_probes
+	pairs "empty probes"
+	unload mmkit_bench_probes
+	load mmkit_allocprof
+	pairs mmkit
+	echo "unwinds $(prof_stat unwinds) of $(prof_stat allocations) allocations"
+	unload mmkit_allocprof mmkit
+fi
