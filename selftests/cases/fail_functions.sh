@@ -79,7 +79,7 @@ unload mmkit_test_tagstore mmkit_tagstore mmkit
 
 memory_is_back $fail_memory 4096
 check "a clean load works" load_suite
-unload mmkit_jit mmkit_unmapped mmkit_allocprof mmkit
+unload $(suite | grep -v "^mmkit$" | tac) mmkit
 
 # What cannot be mapped again is nobody's any more.
 load mmkit
