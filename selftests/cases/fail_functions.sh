@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Each function of the kernel that the suite calls and that can fail does so once, at each call: while a
 # module comes and goes, and while it is used. What fails says so, and leaves nothing; then it works.
-# vm: smp=2 append="init_on_alloc=0 movablecore=448M nokaslr" timeout=240 check=6.1-amd64,7.3-arm64
+# vm: smp=2 append="init_on_alloc=0 movablecore=448M nokaslr" timeout=240 check=6.1-amd64
 # vm-arm64: mem=1056M dtb=tagstore_small
 . /mmkit/lib.sh
 . /mmkit/suite.sh

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Hostile programs (hostile.c) do at random what can be done to /dev/mmkit_secret and to all files of the
 # suite, as root and as nobody. Afterwards nothing is in use, all is whole, and memory is back.
-# vm: timeout=180 soak_timeout=1500 check=7.3-amd64,6.1-arm64
+# vm: timeout=180 soak_timeout=1500 check=7.3-amd64
 # vm-arm64: smp=2 mem=1056M dtb=tagstore_small
 . /mmkit/lib.sh
 . /mmkit/suite.sh

@@ -2,7 +2,7 @@
 # Who sees what: somebody without rights opens what include/mmkit/ABI lets them, and finds no address of
 # the kernel there. Those who may see addresses see them where kptr_restrict allows it, and nowhere else.
 # At its end the kernel is locked down, so this boot has a size of its own.
-# vm: mem=704M smp=2 timeout=300 check=7.3-amd64,6.1-arm64
+# vm: mem=704M smp=2 timeout=300 check=7.3-amd64
 # vm-arm64: mem=2176M dtb=tagstore
 . /mmkit/lib.sh
 . /mmkit/suite.sh
