@@ -49,7 +49,6 @@ check "plugged memory is off to begin with" is $first offline
 # that is not our matter, and another block is tried.
 others=$(echo $all | cut -d ' ' -f 2-)
 comes_and_goes() {
-	local start end
 	for one in $others; do
 		is $one offline || continue
 		check "$one comes online as memory of the kernel" state $one online_kernel
@@ -105,6 +104,40 @@ if [ -e /sys/devices/system/node/node1 ]; then
 	um_do drop
 	check "and it goes" state $one offline
 fi
+
+# --- somebody else refuses, before us and after us, while pages of it are cached ---
+inject=/sys/kernel/debug/notifier-error-inject/memory/actions
+um_empty
+# Nothing goes because there is too much.
+most=$(um_value max_cached_bytes)
+echo $((256 << 20)) > $um/max_cached_bytes || fail "256 MiB can be cached"
+for priority in 1000 -1000; do
+	when=$([ $priority -gt 0 ] && echo before || echo after)
+	modprobe memory-notifier-error-inject priority=$priority || { fail "somebody can refuse $when us"; break; }
+	echo -12 > $inject/MEM_GOING_ONLINE/error
+	check "it does not come when somebody $when us refuses" sh -c "! echo online_kernel 2> /dev/null > $one/state"
+	echo 0 > $inject/MEM_GOING_ONLINE/error
+	check "then it comes" state $one online_kernel
+	um_do within $start $end 0
+	um_do drop
+	cached=$(um_value cached_bytes)
+	echo -16 > $inject/MEM_GOING_OFFLINE/error
+	check "it does not go when somebody $when us refuses" sh -c "! echo offline 2> /dev/null > $one/state"
+	if [ $priority -gt 0 ]; then
+		check "its pages are cached still" [ "$(um_value cached_bytes)" = $cached ]
+	else
+		check "its pages are cached no more" [ "$(um_value cached_bytes)" -lt $cached ]
+	fi
+	um_do within $start $end 0
+	um_do fill
+	um_do look
+	um_do drop
+	echo 0 > $inject/MEM_GOING_OFFLINE/error
+	modprobe -r memory-notifier-error-inject
+	wait_for 20 state $one offline 2> /dev/null || fail "then it goes"
+	check "the fuse is whole" um_whole
+done
+echo $most > $um/max_cached_bytes
 
 # --- under load ---
 um_stress nid=$([ -e /sys/devices/system/node/node1 ] && echo 1 || echo 0) ops=$(often 12000 200000)
