@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # CPUs are switched off and on while all modules work, on arm64 with tagged pages.
-# vm: timeout=300 check=6.1,7.3
+# vm: timeout=300 check=7.3-amd64,6.12-arm64
 # vm-arm64: mem=1056M dtb=tagstore_small
 . /mmkit/lib.sh
 . /mmkit/everything.sh

@@ -2,7 +2,7 @@
 # Memory comes and goes, and a whole node with it, while all modules work: tables, books and caches are
 # right after each step. DIMMs want a machine with ACPI, the memory of a virtual device does not. What
 # describes the pages of a DIMM lies in the DIMM itself.
-# vm: mem=1G,slots=4,maxmem=4G timeout=500 monitor=yes check=6.1,7.3 append="init_on_alloc=0 memory_hotplug.memmap_on_memory=1"
+# vm: mem=1G,slots=4,maxmem=4G timeout=500 monitor=yes check=7.3-amd64,6.12-arm64 append="init_on_alloc=0 memory_hotplug.memmap_on_memory=1"
 # vm-amd64: qemu="-object memory-backend-ram,id=m0,size=1G -numa node,nodeid=0,cpus=0-3,memdev=m0 -numa node,nodeid=1 -object memory-backend-ram,id=room,size=1G -device virtio-mem-pci,id=vmem,memdev=room,node=1,requested-size=0"
 # vm-arm64: mem=1056M,slots=4,maxmem=4G dtb=tagstore_small qemu="-object memory-backend-ram,id=room,size=1G -device virtio-mem-pci,id=vmem,memdev=room,requested-size=0"
 . /mmkit/lib.sh

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Tagged areas with policies, on a machine of two nodes of which one has all storage: pages come from
 # where the policy wants them, and the storage for their tags from where it is.
-# vm: arch=arm64 mem=1056M smp=2,sockets=2 timeout=200 check=6.1,7.3 dtb=tagstore_nodes emulator=backports qemu="-object memory-backend-ram,id=m0,size=544M -object memory-backend-ram,id=m1,size=512M -numa node,nodeid=0,cpus=0,memdev=m0 -numa node,nodeid=1,cpus=1,memdev=m1"
+# vm: arch=arm64 mem=1056M smp=2,sockets=2 timeout=200 check=6.12 dtb=tagstore_nodes emulator=backports qemu="-object memory-backend-ram,id=m0,size=544M -object memory-backend-ram,id=m1,size=512M -numa node,nodeid=0,cpus=0,memdev=m0 -numa node,nodeid=1,cpus=1,memdev=m1"
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/tagstore.sh
