@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The shrinkers asked by hand: what they count is what can be freed, what they say they freed is free,
 # it is no more than was asked for, and never more than there is.
-# vm: timeout=120 check=6.1-arm64
+# vm: timeout=120 check=6.1-amd64
 # vm-amd64: mem=512M
 # vm-arm64: mem=1056M dtb=tagstore_small
 . /mmkit/lib.sh
@@ -9,6 +9,8 @@
 . /mmkit/unmapped.sh
 . /mmkit/jit.sh
 . /mmkit/tagstore.sh
+
+grep -q ' shrinker_list$' /proc/kallsyms || skip "this kernel does not name its list of shrinkers"
 
 counted() { tell shrink count $1; answer shrink count; }
 freed() { tell shrink scan $1 $2; answer shrink freed; }
