@@ -135,6 +135,7 @@ static __always_inline void clear_range(bool wide, unsigned long pfn, unsigned l
 	const u64 word = ap_mark_word(wide, mark, false);
 	struct ap_run run = { }, done;
 	unsigned long i = 0, some;
+	u64 old;
 
 	/* What begins with the head of an allocation is mostly all of it. */
 	run.tag = ap_mark_get(mmkit_ap_table, wide, pfn) & (ap_head(wide) - 1);
@@ -145,7 +146,8 @@ static __always_inline void clear_range(bool wide, unsigned long pfn, unsigned l
 		run.calls = !!i;
 	}
 	while (i < nr) {
-		some = replace_words(wide, pfn + i, nr - i, ap_mark_word(wide, run.tag, false), word);
+		old = ap_mark_word(wide, run.tag, false);
+		some = replace_words(wide, pfn + i, nr - i, old, word);
 		run.pages += some;
 		i += some;
 		if (i == nr)

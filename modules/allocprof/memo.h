@@ -46,12 +46,10 @@ static inline u64 *ap_memo_set(u64 *memo, const u64 *slot)
 	return memo + (slot - memo) / AP_MEMO_WAYS * AP_MEMO_WAYS;
 }
 
-/*
- * Returns the value of @ip; AP_MEMO_VALUES or more when its first word does not have it.
- * READ_ONCE() would cost two instructions: the word is aligned and used once anyway.
- */
+/* Returns the value of @ip; AP_MEMO_VALUES or more when its first word does not have it. */
 static __always_inline u64 ap_memo_glance(u64 *memo, unsigned long ip)
 {
+	/* READ_ONCE() would cost two instructions: the word is aligned, and used once anyway. */
 	return data_race(*ap_memo_slot(memo, ip)) ^ ap_memo_key(ip);
 }
 
