@@ -155,7 +155,20 @@ awk 'NR > 1' $mmkit_debugfs/redirects > /tmp/redirects
 check "each of $(wc -l < /tmp/redirects) redirects is hit" \
 	awk '$3 != "live" || !$4 { print; bad = 1 } END { exit bad || NR < 3 }' /tmp/redirects
 
+check "memo and unwinder agree on $(prof_stat verified) events" \
+	[ "$(cat $prof_sysfs/verify_mismatches)" = 0 ]
+
 if [ -e /mmkit/callbacks ]; then
+	# Each way to load the profiler has probes of its own.
+	for how in verify=0 "verify=0 wide=1" "verify=1 wide=1"; do
+		unload mmkit_allocprof
+		load mmkit_allocprof $how
+		for name in $(grep '^mmkit_allocprof:on_' /mmkit/callbacks); do
+			echo $name > $witness || fail "$name cannot be watched"
+		done
+		try mmkit_test_alloc events=400
+		cat $witness >> /tmp/seen
+	done
 	entered=0
 	while read -r name; do
 		case " $not_on_demand " in *" $name "*) continue ;; esac
@@ -167,6 +180,4 @@ if [ -e /mmkit/callbacks ]; then
 	done < /mmkit/callbacks
 	check "each of $entered callbacks is entered, but not $not_on_demand" [ $entered -gt 20 ]
 fi
-check "memo and unwinder agree on $(prof_stat verified) events" \
-	[ "$(cat $prof_sysfs/verify_mismatches)" = 0 ]
 unload mmkit_test_unmapped mmkit_test_witness mmkit_jit mmkit_unmapped mmkit_allocprof mmkit
