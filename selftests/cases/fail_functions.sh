@@ -9,10 +9,6 @@
 . /mmkit/tagstore.sh
 . /mmkit/fail.sh
 
-ko=/mmkit/ko
-root=/sys/kernel/mmkit
-api=/sys/module/mmkit_test_api/parameters/run
-ts=/sys/module/mmkit_test_tagstore/parameters/run
 # In and out of the direct map.
 take_out=$(required mmkit_unmapped set_direct_map_valid_noflush set_memory_np set_memory_valid)
 bring_back=$(required mmkit_unmapped set_direct_map_valid_noflush __set_memory_prot set_memory_valid)

@@ -8,12 +8,8 @@
 . /mmkit/tagstore.sh
 . /mmkit/fail.sh
 
-ko=/mmkit/ko
 self=/proc/self/fail-nth
 init=$fail/init_nth
-root=/sys/kernel/mmkit
-api=/sys/module/mmkit_test_api/parameters/run
-ts=/sys/module/mmkit_test_tagstore/parameters/run
 
 any_allocation || skip "the kernel has no fault injection"
 load mmkit_test_fail

@@ -19,21 +19,8 @@ managed() {
 	awk '$1 == "managed_bytes" { print $2 }' $prof/books
 }
 
-# Blocks of the memory that was plugged in: a DIMM lies above 4 GiB, the pages of virtio-mem
-# come with its driver (a machine without ACPI has no other way).
-blocks() {
-	local dir
-	for dir in $memory/memory[0-9]*; do
-		if [ -e /sys/firmware/acpi ]; then
-			[ $((0x$(cat $dir/phys_index) * block_bytes)) -lt $((0x100000000)) ] || echo $dir
-		else
-			grep -qx $dir /tmp/boot_blocks || echo $dir
-		fi
-	done
-}
-
 plugged() {
-	[ $(($(blocks | wc -l) * block_bytes)) -ge $((512 * 1024 * 1024)) ]
+	[ $(($(plugged_blocks | wc -l) * block_bytes)) -ge $((512 * 1024 * 1024)) ]
 }
 
 state() {
@@ -58,10 +45,9 @@ work() {
 
 load mmkit
 load mmkit_allocprof verify=1
-ls -d $memory/memory[0-9]* > /tmp/boot_blocks
-[ -e /sys/firmware/acpi ] || modprobe virtio_mem
+plug_memory
 wait_for 10 plugged
-blocks=$(blocks)
+blocks=$(plugged_blocks)
 [ -n "$blocks" ] || { fail "no memory was plugged in: $(ls $memory | tr '\n' ' ')"; exit; }
 count=$(echo $blocks | wc -w)
 all offline

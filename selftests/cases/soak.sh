@@ -296,17 +296,6 @@ in_use_kb() {
 	echo $(($(awk '/^MemTotal/ { print $2 }' /proc/meminfo) - $(free_kb)))
 }
 
-plugged_blocks() {
-	local dir bytes=$((0x$(cat $memory/block_size_bytes)))
-	for dir in $memory/memory[0-9]*; do
-		if [ -e /sys/firmware/acpi ]; then
-			[ $((0x$(cat $dir/phys_index) * bytes)) -lt $((0x100000000)) ] || echo $dir
-		else
-			grep -qx $dir /tmp/boot_blocks || echo $dir
-		fi
-	done
-}
-
 plugged() { [ -n "$(plugged_blocks)" ]; }
 
 # go_on ACTIVITY [MODULE]
@@ -317,8 +306,7 @@ go_on() {
 	done
 }
 
-ls -d $memory/memory[0-9]* > /tmp/boot_blocks
-[ -e /sys/firmware/acpi ] || modprobe virtio_mem
+plug_memory
 wait_for 20 plugged || { fail "no memory was plugged in"; exit; }
 usleep 3000000
 blocks=$(plugged_blocks)

@@ -10,20 +10,8 @@
 memory=/sys/devices/system/memory
 bytes=$((0x$(cat $memory/block_size_bytes)))
 
-# As in memory_hotplug: a DIMM lies above 4 GiB, virtio-mem comes with its driver.
-blocks() {
-	local dir
-	for dir in $memory/memory[0-9]*; do
-		if [ -e /sys/firmware/acpi ]; then
-			[ $((0x$(cat $dir/phys_index) * bytes)) -lt $((0x100000000)) ] || echo $dir
-		else
-			grep -qx $dir /tmp/boot_blocks || echo $dir
-		fi
-	done
-}
-
 plugged() {
-	[ $(($(blocks | wc -l) * bytes)) -ge $((512 * 1024 * 1024)) ]
+	[ $(($(plugged_blocks | wc -l) * bytes)) -ge $((512 * 1024 * 1024)) ]
 }
 
 state() {
@@ -34,10 +22,9 @@ is() {
 	[ "$(cat $1/state)" = $2 ]
 }
 
-ls -d $memory/memory[0-9]* > /tmp/boot_blocks
-[ -e /sys/firmware/acpi ] || modprobe virtio_mem
+plug_memory
 wait_for 10 plugged
-all=$(blocks)
+all=$(plugged_blocks)
 first=$(echo $all | cut -d ' ' -f 1)
 [ -n "$first" ] || { fail "no memory was plugged in"; exit; }
 for dir in $all; do

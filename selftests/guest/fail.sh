@@ -13,6 +13,10 @@
 #   use_memory                    a program writes half of memory; the kernel would meet what is not mapped
 
 fail=/sys/module/mmkit_test_fail/parameters
+ko=/mmkit/ko
+root=/sys/kernel/mmkit
+api=/sys/module/mmkit_test_api/parameters/run
+ts=/sys/module/mmkit_test_tagstore/parameters/run
 fail_memory=$(free_kb)
 
 # _points PREFIX FILE ARGUMENT... Without rseq: for want of a page the kernel ends who uses that.

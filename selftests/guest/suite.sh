@@ -19,6 +19,8 @@
 #   see_addresses COMMAND...      with addresses of the kernel shown to those who may see them
 #   direct_map_whole [none_out=1] each page that the page allocator has is mapped in the direct map; sets
 #                                 out, how many are marked as out of it; with none_out=1 there are none
+#   plug_memory                   lets memory that the machine has besides come, if it comes by a driver
+#   plugged_blocks                directories of its blocks
 #   kcore_sweep                   reads /proc/kcore here and there, and closely where areas of mmkit lie
 
 mmkit_debugfs=/sys/kernel/debug/mmkit
@@ -177,6 +179,27 @@ direct_map_whole()
 		*) echo "$line" ;;
 		esac
 	done < /tmp/said.direct
+}
+
+# A DIMM lies above 4 GiB, the pages of virtio-mem come with its driver (a machine without ACPI has no
+# other way).
+plug_memory()
+{
+	ls -d /sys/devices/system/memory/memory[0-9]* > /tmp/boot_blocks
+	[ -e /sys/firmware/acpi ] || modprobe virtio_mem
+}
+
+plugged_blocks()
+{
+	local dir bytes
+	bytes=$((0x$(cat /sys/devices/system/memory/block_size_bytes)))
+	for dir in /sys/devices/system/memory/memory[0-9]*; do
+		if [ -e /sys/firmware/acpi ]; then
+			[ $((0x$(cat $dir/phys_index) * bytes)) -lt $((0x100000000)) ] || echo $dir
+		else
+			grep -qx $dir /tmp/boot_blocks || echo $dir
+		fi
+	done
 }
 
 kcore_sweep()
