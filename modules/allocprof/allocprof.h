@@ -213,13 +213,19 @@ static __always_inline u32 ap_callsite_known(void *frame)
 	return 0;
 }
 
-static inline u32 ap_callsite(void *frame)
+/* The rest of it, when ap_callsite_known() has said @tag. */
+static inline u32 ap_callsite_rest(void *frame, u32 tag)
 {
-	u32 tag = ap_callsite_known(frame) ?: mmkit_ap_callsite_slow(frame);
-
+	if (!tag)
+		tag = mmkit_ap_callsite_slow(frame);
 	if (unlikely(mmkit_ap_verify))
 		mmkit_ap_callsite_verify(tag);
 	return tag;
+}
+
+static inline u32 ap_callsite(void *frame)
+{
+	return ap_callsite_rest(frame, ap_callsite_known(frame));
 }
 
 /* --- page events, events.c --- */

@@ -37,30 +37,33 @@ static noinline void bad_tag(void)
 	mmkit_fuse_blow(&mmkit_ap_component, "a page carries a tag that does not exist");
 }
 
-static __always_inline void count_in(u32 tag, u64 pages, u64 calls)
+static __always_inline struct ap_counters __percpu *tag_counters(u32 tag)
 {
 	struct ap_chunk *chunk = likely(tag < AP_MAX_TAGS32) ? ap_chunk(tag) : NULL;
-	struct ap_counters __percpu *counters;
 
 	if (unlikely(!chunk)) {
 		bad_tag();
-		return;
+		return NULL;
 	}
-	counters = chunk->counters + (tag & (AP_CHUNK_TAGS - 1));
+	return chunk->counters + (tag & (AP_CHUNK_TAGS - 1));
+}
+
+static __always_inline void count_in(u32 tag, u64 pages, u64 calls)
+{
+	struct ap_counters __percpu *counters = tag_counters(tag);
+
+	if (unlikely(!counters))
+		return;
 	this_cpu_add(counters->pages_in, pages);
 	this_cpu_add(counters->calls_in, calls);
 }
 
 static __always_inline void count_out(u32 tag, u64 pages, u64 calls)
 {
-	struct ap_chunk *chunk = likely(tag < AP_MAX_TAGS32) ? ap_chunk(tag) : NULL;
-	struct ap_counters __percpu *counters;
+	struct ap_counters __percpu *counters = tag_counters(tag);
 
-	if (unlikely(!chunk)) {
-		bad_tag();
+	if (unlikely(!counters))
 		return;
-	}
-	counters = chunk->counters + (tag & (AP_CHUNK_TAGS - 1));
 	/* Whoever sees the page go out sees that it came in (mmkit_ap_live()). */
 	smp_wmb();
 	this_cpu_add(counters->pages_out, pages);
@@ -173,10 +176,7 @@ static noinline void alloc_slow(void *frame, struct page *page, unsigned int ord
 {
 	unsigned long pfn = page_to_pfn(page);
 
-	if (!tag)
-		tag = mmkit_ap_callsite_slow(frame);
-	if (mmkit_ap_verify)
-		mmkit_ap_callsite_verify(tag);
+	tag = ap_callsite_rest(frame, tag);
 	if (mmkit_ap_wide)
 		mark_range(true, pfn, 1UL << order, tag);
 	else
