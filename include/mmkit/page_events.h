@@ -32,8 +32,9 @@ struct page;
  *
  * @alloc, @free and @retag run in any context that can allocate or free: task,
  * softirq, hardirq, under any lock, and on newer kernels with preemption on and
- * in NMI. They nest. They disable preemption themselves, take no lock, use
- * this_cpu operations for counters, and do not allocate, sleep or print.
+ * in NMI. They nest. They disable preemption themselves where they need it, take
+ * no lock, use this_cpu operations for counters, and do not allocate, sleep or
+ * print.
  * @data is the client itself.
  */
 struct mmkit_page_events {
@@ -65,6 +66,15 @@ int mmkit_page_events_register(struct mmkit_page_events *client);
  * Context: process, may sleep (waits for a grace period).
  */
 void mmkit_page_events_unregister(struct mmkit_page_events *client);
+
+/**
+ * mmkit_page_events_wait() - wait for probes in flight
+ *
+ * On return every probe that was running, of any client, has ended.
+ *
+ * Context: process, may sleep (waits for grace periods, expedited).
+ */
+void mmkit_page_events_wait(void);
 
 /* For mmkit_page_event_retag() alone. */
 DECLARE_STATIC_KEY_FALSE(mmkit_page_event_retag_key);

@@ -139,11 +139,23 @@ struct ap_chunk {
 	char *name[AP_CHUNK_TAGS];
 };
 
-extern struct ap_chunk *mmkit_ap_chunks[AP_MAX_TAGS32 >> AP_CHUNK_SHIFT];
+#define AP_MAX_CHUNKS	(AP_MAX_TAGS32 >> AP_CHUNK_SHIFT)
 
-static __always_inline struct ap_chunk *ap_chunk(u32 tag)
+extern u32 mmkit_ap_nr_tags;	/* one past the last tag that exists */
+extern struct ap_chunk *mmkit_ap_chunks[AP_MAX_CHUNKS];
+/* For each chunk where the counters of tag 0 would be, were they before its own. */
+extern struct ap_counters __percpu *mmkit_ap_counters[AP_MAX_CHUNKS];
+
+static inline struct ap_chunk *ap_chunk(u32 tag)
 {
 	return READ_ONCE(mmkit_ap_chunks[tag >> AP_CHUNK_SHIFT]);
+}
+
+/* The counters of a tag that exists. */
+static __always_inline struct ap_counters __percpu *ap_counters(unsigned long tag)
+{
+	/* Not by an index: nobody has to check it. READ_ONCE() would cost an instruction. */
+	return data_race(*(mmkit_ap_counters + (tag >> AP_CHUNK_SHIFT))) + tag;
 }
 
 int mmkit_ap_sites_start(void);
@@ -183,49 +195,59 @@ extern unsigned long mmkit_ap_mismatch_memo, mmkit_ap_mismatch_unwound;
 #define AP_MAX_DEPTH	24
 #define AP_USUAL_DEPTH	6
 
-/*
- * Where the probe itself returns to, in the page allocator, is known before all
- * others and does not change any more; so is how far from there the next one is.
+/**
+ * struct ap_usual - a return address that is usual at one level of the chain
+ * @ip:	  the address, in text of the kernel itself, which stays; 0 until it is known
+ * @step: how far from there the next one is
+ *
+ * Where the probe itself returns to is always the same; where that returns to is
+ * mostly. To compare with what is expected costs half of what the memo does.
  */
-extern unsigned long mmkit_ap_first_ip, mmkit_ap_first_step;
+struct ap_usual {
+	unsigned long ip, step;
+};
+
+#define AP_USUAL_LEVELS	2
+
+extern struct ap_usual mmkit_ap_usual[AP_USUAL_LEVELS];
 
 /*
- * The tag of the call site above a function whose frame address is @frame: the
- * first return address outside the page allocator's wrappers. 0 when the first
- * words of the memo do not say.
+ * What the memo has for the call site above a function whose ap_frame_here() is
+ * @frame, the first return address outside the page allocator's wrappers:
+ * AP_MEMO_SITE and its tag. 0 when the first words of the memo do not say.
  */
-static __always_inline u32 ap_callsite_known(void *frame)
+static __always_inline unsigned long ap_callsite_known(void *frame)
 {
 	struct ap_step step = ap_step_first(frame);
 	int i;
 
-	/* READ_ONCE() would cost an instruction. */
-	if (likely(ap_step_ip(&step) == data_race(mmkit_ap_first_ip)))
-		ap_step_next(&step, mmkit_ap_first_step);
+#pragma GCC unroll 2
+	for (i = 0; i < AP_USUAL_LEVELS; i++) {
+		/* READ_ONCE() would cost an instruction. */
+		if (unlikely(ap_step_ip(&step) != data_race(mmkit_ap_usual[i].ip)))
+			break;
+		ap_step_next(&step, mmkit_ap_usual[i].step);
+	}
 #pragma GCC unroll 6
 	for (i = 0; i < AP_USUAL_DEPTH; i++) {
 		u64 known = ap_memo_glance(mmkit_ap_memo, ap_step_ip(&step));
 
 		if (known >= AP_MEMO_SITE)
-			return known < AP_MEMO_VALUES ? known - AP_MEMO_SITE : 0;
+			return known < AP_MEMO_VALUES ? known : 0;
 		ap_step_next(&step, known);
 	}
 	return 0;
 }
 
-/* The rest of it, when ap_callsite_known() has said @tag. */
-static inline u32 ap_callsite_rest(void *frame, u32 tag)
+/* The tag of that site. */
+static inline u32 ap_callsite(void *frame)
 {
-	if (!tag)
-		tag = mmkit_ap_callsite_slow(frame);
+	unsigned long known = ap_callsite_known(frame);
+	u32 tag = known ? known - AP_MEMO_SITE : mmkit_ap_callsite_slow(frame);
+
 	if (unlikely(mmkit_ap_verify))
 		mmkit_ap_callsite_verify(tag);
 	return tag;
-}
-
-static inline u32 ap_callsite(void *frame)
-{
-	return ap_callsite_rest(frame, ap_callsite_known(frame));
 }
 
 /* --- page events, events.c --- */

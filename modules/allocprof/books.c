@@ -32,8 +32,7 @@ u64 mmkit_ap_stat_sum(enum ap_stat stat)
 
 void mmkit_ap_live(u32 tag, struct ap_live *live)
 {
-	struct ap_counters __percpu *counters = ap_chunk(tag)->counters +
-						(tag & (AP_CHUNK_TAGS - 1));
+	struct ap_counters __percpu *counters = ap_counters(tag);
 	struct ap_counters sum = { };
 	int cpu;
 

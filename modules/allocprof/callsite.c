@@ -26,8 +26,17 @@
 #include "allocprof.h"
 
 u64 *mmkit_ap_memo __read_mostly;
-unsigned long mmkit_ap_first_ip __read_mostly, mmkit_ap_first_step __read_mostly;
-static unsigned long first_claimed;
+struct ap_usual mmkit_ap_usual[AP_USUAL_LEVELS] __read_mostly;
+
+/* Who is to be the usual one of a level, and by how many votes it is ahead. */
+static struct ap_candidate {
+	atomic_t busy;
+	unsigned long ip;
+	unsigned int votes;
+} candidates[AP_USUAL_LEVELS];
+
+/* So many more new sites have it than have not. */
+#define USUAL_LEAD	3
 
 /* The last disagreement between memo and unwinder, for the report. */
 unsigned long mmkit_ap_mismatch_memo, mmkit_ap_mismatch_unwound;
@@ -38,14 +47,30 @@ static void memo_remember(unsigned long ip, u32 value)
 		ap_stat(AP_STAT_MEMO_EVICTIONS);
 }
 
-/* Text of the kernel itself stays: whoever comes first decides for good. */
-static void first_remember(unsigned long ip, u32 step)
+/*
+ * Each new site votes for its return address; who is ahead of all others stays.
+ * At the first level there is but one. A vote that nests in another is lost.
+ */
+static void usual_vote(unsigned int level, unsigned long ip, u32 step)
 {
-	if (!step || !mmkit_ksym(core_kernel_text)(ip) || cmpxchg(&first_claimed, 0, ip))
+	struct ap_candidate *candidate = &candidates[level];
+	struct ap_usual *usual = &mmkit_ap_usual[level];
+
+	if (READ_ONCE(usual->ip) || !step || !mmkit_ksym(core_kernel_text)(ip) ||
+	    atomic_xchg(&candidate->busy, 1))
 		return;
-	mmkit_ap_first_step = step;
-	/* Only x86 reads the step, and in this order. */
-	smp_store_release(&mmkit_ap_first_ip, ip);
+	if (!candidate->votes || candidate->ip == ip) {
+		candidate->ip = ip;
+		candidate->votes++;
+	} else {
+		candidate->votes--;
+	}
+	if (!usual->ip && candidate->votes > level * USUAL_LEAD) {
+		usual->step = step;
+		/* Only x86 reads the step, and in this order. */
+		smp_store_release(&usual->ip, ip);
+	}
+	atomic_set_release(&candidate->busy, 0);
 }
 
 /* The whole memo, as deep as it goes: 0 when it does not know. */
@@ -90,8 +115,8 @@ noinline u32 mmkit_ap_callsite_slow(void *frame)
 			if (at.raw != at.ip)
 				continue;
 			memo_remember(at.ip, at.step);
-			if (!i)
-				first_remember(at.ip, at.step);
+			if (i < AP_USUAL_LEVELS)
+				usual_vote(i, at.ip, at.step);
 			continue;
 		}
 		tag = mmkit_ap_site_tag(at.ip);
@@ -144,6 +169,6 @@ void mmkit_ap_memo_stop(void)
 {
 	kvfree(mmkit_ap_memo);
 	mmkit_ap_memo = NULL;
-	mmkit_ap_first_ip = 0;
-	first_claimed = 0;
+	memset(mmkit_ap_usual, 0, sizeof(mmkit_ap_usual));
+	memset(candidates, 0, sizeof(candidates));
 }

@@ -6,13 +6,15 @@
  * the marks and counts back. Both run in any context, NMI included, and nest in
  * each other: they take no lock and allocate nothing, and all they change are
  * per-CPU counters, with single this_cpu operations, and the marks of pages
- * that belong to them for the moment. Only while pages are being classified
- * (preload.c) does somebody else write marks; then they exchange them
- * atomically.
+ * that belong to them for the moment. So what is usual does not mind being
+ * preempted, which newer tracepoints allow; the rest disables preemption. Only
+ * while pages are being classified (preload.c) does somebody else write marks;
+ * then they exchange them atomically.
  *
  * Frees leave AP_TAG_EMPTY behind, not AP_TAG_NONE: classification takes only
  * pages of which nothing is known.
  */
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 
@@ -24,11 +26,34 @@ void *mmkit_ap_table __read_mostly;
 DEFINE_STATIC_KEY_FALSE(mmkit_ap_scanning);
 DEFINE_PER_CPU(unsigned long [AP_NR_STATS], mmkit_ap_stats);
 
-static __always_inline u32 mark_replace(bool wide, unsigned long pfn, u32 mark)
+static __always_inline u32 mark_replace_in(void *table, bool wide, unsigned long index, u32 mark)
 {
 	if (static_branch_unlikely(&mmkit_ap_scanning))
-		return ap_mark_replace(mmkit_ap_table, wide, true, pfn, mark);
-	return ap_mark_replace(mmkit_ap_table, wide, false, pfn, mark);
+		return ap_mark_replace(table, wide, true, index, mark);
+	return ap_mark_replace(table, wide, false, index, mark);
+}
+
+static __always_inline u32 mark_replace(bool wide, unsigned long pfn, u32 mark)
+{
+	return mark_replace_in(mmkit_ap_table, wide, pfn, mark);
+}
+
+/*
+ * The table as seen from the struct page: a shift of the address of that is an
+ * index, if from another beginning. It saves the way by the frame number.
+ */
+static void *table_by_page __read_mostly;
+
+static __always_inline unsigned long page_index(const struct page *page)
+{
+	if (!is_power_of_2(sizeof(*page)))
+		return page_to_pfn(page);
+	return (unsigned long)page / sizeof(*page);
+}
+
+static __always_inline u32 mark_replace_page(bool wide, const struct page *page, u32 mark)
+{
+	return mark_replace_in(table_by_page, wide, page_index(page), mark);
 }
 
 /* A tag that was never given out can only come from a table that is corrupt. */
@@ -39,13 +64,11 @@ static noinline void bad_tag(void)
 
 static __always_inline struct ap_counters __percpu *tag_counters(u32 tag)
 {
-	struct ap_chunk *chunk = likely(tag < AP_MAX_TAGS32) ? ap_chunk(tag) : NULL;
-
-	if (unlikely(!chunk)) {
+	if (unlikely(tag >= READ_ONCE(mmkit_ap_nr_tags))) {
 		bad_tag();
 		return NULL;
 	}
-	return chunk->counters + (tag & (AP_CHUNK_TAGS - 1));
+	return ap_counters(tag);
 }
 
 static __always_inline void count_in(u32 tag, u64 pages, u64 calls)
@@ -169,14 +192,15 @@ static noinline void retag_range(unsigned long pfn, unsigned long nr, u32 tag)
 
 /*
  * The rest of an allocation event that is not the usual one: of many pages, of a
- * call site that the memo does not know at a glance, or one to verify. Enables
- * preemption.
+ * call site that the memo does not know at a glance, or one to verify.
  */
-static noinline void alloc_slow(void *frame, struct page *page, unsigned int order, u32 tag)
+static noinline void alloc_slow(void *frame, struct page *page, unsigned int order)
 {
 	unsigned long pfn = page_to_pfn(page);
+	u32 tag;
 
-	tag = ap_callsite_rest(frame, tag);
+	preempt_disable_notrace();
+	tag = ap_callsite(frame);
 	if (mmkit_ap_wide)
 		mark_range(true, pfn, 1UL << order, tag);
 	else
@@ -191,23 +215,26 @@ static noinline void alloc_slow(void *frame, struct page *page, unsigned int ord
 static __always_inline void alloc_event(bool wide, bool verify, void *frame, struct page *page,
 					unsigned int order)
 {
-	struct ap_chunk *chunk;
-	u32 tag, old;
+	unsigned long known, tag;
+	u32 old;
 
 	if (unlikely(!page))
 		return;
-	preempt_disable_notrace();
-	tag = ap_callsite_known(frame);
-	chunk = ap_chunk(tag);
-	if (unlikely(!tag || verify || order || !chunk)) {
-		alloc_slow(frame, page, order, tag);
-		/* The frame is looked at: this function must not have ended. */
-		barrier();
+	if (unlikely(verify || order)) {
+		alloc_slow(frame, page, order);
+		ap_frame_keep();
 		return;
 	}
-	old = mark_replace(wide, page_to_pfn(page), tag | ap_head(wide));
-	this_cpu_inc(chunk->counters[tag & (AP_CHUNK_TAGS - 1)].singles_in);
-	preempt_enable_notrace();
+	known = ap_callsite_known(frame);
+	if (unlikely(known < AP_MEMO_SITE)) {
+		alloc_slow(frame, page, 0);
+		ap_frame_keep();
+		return;
+	}
+	/* It is in the memo, so it exists. */
+	tag = known - AP_MEMO_SITE;
+	old = mark_replace_page(wide, page, tag + ap_head(wide));
+	this_cpu_inc(ap_counters(tag)->singles_in);
 	if (unlikely((old & (ap_head(wide) - 1)) > AP_TAG_EMPTY))
 		overwritten(wide, old);
 }
@@ -222,11 +249,12 @@ static noinline void free_range(struct page *page, unsigned int order)
 	preempt_enable_notrace();
 }
 
-/* A page that stood for no call, or of which nothing is known. Enables preemption. */
+/* A page that stood for no call, or of which nothing is known. */
 static noinline void free_odd(bool wide, u32 mark)
 {
 	u32 tag = mark & (ap_head(wide) - 1);
 
+	preempt_disable_notrace();
 	if (ap_counted(tag))
 		count_out(tag, 1, !!(mark & ap_head(wide)));
 	else
@@ -236,33 +264,29 @@ static noinline void free_odd(bool wide, u32 mark)
 
 static __always_inline void free_event(bool wide, struct page *page, unsigned int order)
 {
-	struct ap_chunk *chunk = NULL;
 	u32 mark, tag;
 
 	if (unlikely(order)) {
 		free_range(page, order);
 		return;
 	}
-	preempt_disable_notrace();
-	mark = mark_replace(wide, page_to_pfn(page), AP_TAG_EMPTY);
+	mark = mark_replace_page(wide, page, AP_TAG_EMPTY);
 	tag = mark - ap_head(wide);
-	if (likely(mark > (ap_head(wide) | AP_TAG_EMPTY) && (!wide || tag < AP_MAX_TAGS32)))
-		chunk = ap_chunk(tag);
-	if (unlikely(!chunk)) {
+	/* What is no head is far above all tags. READ_ONCE() would cost an instruction. */
+	if (unlikely(tag >= data_race(mmkit_ap_nr_tags))) {
 		free_odd(wide, mark);
 		return;
 	}
 	/* Whoever sees the page go out sees that it came in (mmkit_ap_live()). */
 	smp_wmb();
-	this_cpu_inc(chunk->counters[tag & (AP_CHUNK_TAGS - 1)].singles_out);
-	preempt_enable_notrace();
+	this_cpu_inc(ap_counters(tag)->singles_out);
 }
 
 /* A probe for each way the module can have been loaded. */
 #define ALLOC_PROBE(name, wide, verify)							\
 static void notrace name(void *data, struct page *page, unsigned int order, gfp_t gfp, int type) \
 {											\
-	alloc_event(wide, verify, __builtin_frame_address(0), page, order);		\
+	alloc_event(wide, verify, ap_frame_here(), page, order);				\
 }
 
 #define FREE_PROBE(name, wide)								\
@@ -319,8 +343,10 @@ static struct mmkit_page_events events = {
 
 int mmkit_ap_events_start(void)
 {
+	size_t width = mmkit_ap_wide ? sizeof(u32) : sizeof(u16);
 	int cpu;
 
+	table_by_page = mmkit_ap_table - page_index(pfn_to_page(0)) * width;
 	for_each_possible_cpu(cpu)
 		memset(per_cpu_ptr(&mmkit_ap_stats, cpu), 0, sizeof(mmkit_ap_stats));
 	if (mmkit_ap_verify)

@@ -25,7 +25,7 @@ static struct mmkit_redirect rows[];
  */
 static noinline u32 caller_site(void)
 {
-	return ap_callsite(__builtin_frame_address(0));
+	return ap_callsite(ap_frame_here());
 }
 
 /* --- bulk -------------------------------------------------------------- */

@@ -29,6 +29,8 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+#include <mmkit/page_events.h>
+
 #include "allocprof.h"
 #include "tagpool.h"
 
@@ -41,14 +43,15 @@
 #define SLOT_FREE	0
 #define SLOT_LEFT	1
 
-struct ap_chunk *mmkit_ap_chunks[AP_MAX_TAGS32 >> AP_CHUNK_SHIFT];
+struct ap_chunk *mmkit_ap_chunks[AP_MAX_CHUNKS];
+struct ap_counters __percpu *mmkit_ap_counters[AP_MAX_CHUNKS];
 
 static DEFINE_MUTEX(sites_lock);
 static struct ap_pool pool;
 static DEFINE_PER_CPU(u32, spare_tag);
 static u32 *slots;
 static u32 slots_mask;
-static u32 nr_tags;		/* one past the last tag that exists */
+u32 mmkit_ap_nr_tags __read_mostly;
 static u32 max_tags;
 static atomic_t nr_sites;
 static bool exhausted;		/* no more tags to be had */
@@ -86,7 +89,7 @@ unsigned long mmkit_ap_site_ip(u32 tag)
 u32 mmkit_ap_tags(void)
 {
 	/* Pairs with chunk_add(): the chunks of these tags are there. */
-	return smp_load_acquire(&nr_tags);
+	return smp_load_acquire(&mmkit_ap_nr_tags);
 }
 
 u32 mmkit_ap_nr_sites(void)
@@ -97,7 +100,7 @@ u32 mmkit_ap_nr_sites(void)
 /* 4 B a slot, two slots a possible tag; 16 B a tag, and 48 B a tag on each possible CPU. */
 u64 mmkit_ap_sites_bytes(void)
 {
-	u64 chunks = DIV_ROUND_UP(nr_tags, AP_CHUNK_TAGS);
+	u64 chunks = DIV_ROUND_UP(mmkit_ap_nr_tags, AP_CHUNK_TAGS);
 
 	return (slots_mask + 1) * sizeof(*slots) + chunks * sizeof(struct ap_chunk) +
 	       chunks * AP_CHUNK_TAGS * sizeof(struct ap_counters) * num_possible_cpus();
@@ -276,7 +279,7 @@ static void retire_text(unsigned long start, unsigned long end, bool unloaded)
 	if (start == end)
 		return;
 	mutex_lock(&sites_lock);
-	for (tag = AP_TAG_SITE; tag < nr_tags; tag++) {
+	for (tag = AP_TAG_SITE; tag < mmkit_ap_nr_tags; tag++) {
 		unsigned long ip = mmkit_ap_site_ip(tag);
 
 		if (ip - 1 - start >= end - start || *site_name(tag))
@@ -303,7 +306,7 @@ static int module_notify(struct notifier_block *nb, unsigned long action, void *
 		return NOTIFY_OK;
 	for (round = 0; round < 2; round++) {
 		if (round)
-			synchronize_rcu_expedited();
+			mmkit_page_events_wait();
 		mmkit_module_init_text(mod, &start, &end);
 		retire_text(start, end, action == MODULE_STATE_GOING);
 		if (action != MODULE_STATE_GOING)
@@ -321,11 +324,6 @@ static struct notifier_block module_nb = { .notifier_call = module_notify };
 
 /* --- more tags --------------------------------------------------------- */
 
-static struct ap_counters *counters_on(u32 tag, int cpu)
-{
-	return per_cpu_ptr(ap_chunk(tag)->counters, cpu) + (tag & (AP_CHUNK_TAGS - 1));
-}
-
 static bool tag_drained(u32 tag)
 {
 	struct ap_live live;
@@ -339,7 +337,7 @@ static void tag_reset(u32 tag)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		memset(counters_on(tag, cpu), 0, sizeof(struct ap_counters));
+		memset(per_cpu_ptr(ap_counters(tag), cpu), 0, sizeof(struct ap_counters));
 	if (*site_name(tag) != nameless)
 		kfree(*site_name(tag));
 	*site_name(tag) = NULL;
@@ -356,16 +354,16 @@ static void recycle(void)
 	unsigned long *drained;
 	u32 tag;
 
-	drained = kvcalloc(BITS_TO_LONGS(nr_tags), sizeof(*drained), GFP_KERNEL);
+	drained = kvcalloc(BITS_TO_LONGS(mmkit_ap_nr_tags), sizeof(*drained), GFP_KERNEL);
 	if (!drained)
 		return;
-	for (tag = AP_TAG_SITE; tag < nr_tags; tag++) {
+	for (tag = AP_TAG_SITE; tag < mmkit_ap_nr_tags; tag++) {
 		if (*site_name(tag) && tag_drained(tag))
 			__set_bit(tag, drained);
 	}
-	if (!bitmap_empty(drained, nr_tags)) {
-		synchronize_rcu();
-		for_each_set_bit(tag, drained, nr_tags) {
+	if (!bitmap_empty(drained, mmkit_ap_nr_tags)) {
+		mmkit_page_events_wait();
+		for_each_set_bit(tag, drained, mmkit_ap_nr_tags) {
 			if (ap_pool_ready(&pool) == AP_POOL_SIZE)
 				break;
 			tag_reset(tag);
@@ -404,12 +402,12 @@ static int chunk_add(void)
 		chunk_free(chunk);
 		return -ENOMEM;
 	}
-	tag = nr_tags;
-	/* Pairs with the dependent reads behind ap_chunk(): a chunk is seen with its counters. */
-	smp_store_release(&mmkit_ap_chunks[tag >> AP_CHUNK_SHIFT], chunk);
-	/* Pairs with mmkit_ap_tags(): a number of tags is seen with their chunks. */
-	smp_store_release(&nr_tags, min(tag + AP_CHUNK_TAGS, max_tags));
-	for (tag = max_t(u32, tag, AP_TAG_SITE); tag < nr_tags; tag++)
+	tag = mmkit_ap_nr_tags;
+	WRITE_ONCE(mmkit_ap_counters[tag >> AP_CHUNK_SHIFT], chunk->counters - tag);
+	WRITE_ONCE(mmkit_ap_chunks[tag >> AP_CHUNK_SHIFT], chunk);
+	/* Pairs with mmkit_ap_tags() and all that carries a tag: it is seen with its chunk. */
+	smp_store_release(&mmkit_ap_nr_tags, min(tag + AP_CHUNK_TAGS, max_tags));
+	for (tag = max_t(u32, tag, AP_TAG_SITE); tag < mmkit_ap_nr_tags; tag++)
 		ap_pool_put(&pool, tag);
 	return 0;
 }
@@ -419,7 +417,7 @@ static int pool_fill(u32 wanted)
 	int err = 0;
 
 	lockdep_assert_held(&sites_lock);
-	while (!err && ap_pool_ready(&pool) < wanted && nr_tags < max_tags)
+	while (!err && ap_pool_ready(&pool) < wanted && mmkit_ap_nr_tags < max_tags)
 		err = chunk_add();
 	return err;
 }
@@ -439,7 +437,7 @@ static void refill_work(struct work_struct *work)
 			recycle();
 		if (pool_fill(2 * POOL_LOW))
 			pr_warn_once("no memory for more call sites: new ones go to (overflow)\n");
-		if (!ap_pool_ready(&pool) && nr_tags == max_tags) {
+		if (!ap_pool_ready(&pool) && mmkit_ap_nr_tags == max_tags) {
 			WRITE_ONCE(exhausted, true);
 			pr_warn_once("all %u call sites are in use: further ones share (overflow)\n",
 				     max_tags - AP_TAG_SITE);
@@ -471,7 +469,7 @@ int mmkit_ap_sites_start(void)
 	memset(&pool, 0, sizeof(pool));
 	for_each_possible_cpu(cpu)
 		per_cpu(spare_tag, cpu) = 0;
-	nr_tags = 0;
+	mmkit_ap_nr_tags = 0;
 	atomic_set(&nr_sites, 0);
 	exhausted = false;
 	mutex_lock(&sites_lock);
@@ -501,7 +499,7 @@ void mmkit_ap_sites_stop(void)
 		chunk_free(mmkit_ap_chunks[i]);
 		mmkit_ap_chunks[i] = NULL;
 	}
-	nr_tags = 0;
+	mmkit_ap_nr_tags = 0;
 	atomic_set(&nr_sites, 0);
 	mutex_unlock(&sites_lock);
 	kvfree(slots);

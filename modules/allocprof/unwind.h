@@ -36,13 +36,24 @@ struct ap_frame {
 	X(REQUIRED, __stop_orc_unwind_ip, "the unwind tables cannot be read")		\
 	X(REQUIRED, __start_orc_unwind, "the unwind tables cannot be read")
 
+/*
+ * Where the return address of this function lies. That stays true for whom it
+ * calls last, and needs no frame.
+ */
+#ifdef __CHECKER__
+#define ap_frame_here()		__builtin_frame_address(0)
+#else
+#define ap_frame_here()		((void *)((unsigned long *)__builtin_dwarf_cfa() - 1))
+#endif
+#define ap_frame_keep()		do { } while (0)
+
 struct ap_step {
 	const unsigned long *slot;	/* where a return address lies */
 };
 
 static __always_inline struct ap_step ap_step_first(void *frame)
 {
-	return (struct ap_step){ (const unsigned long *)frame + 1 };
+	return (struct ap_step){ frame };
 }
 
 static __always_inline unsigned long ap_step_ip(const struct ap_step *step)
@@ -62,6 +73,10 @@ struct ap_unwind {
 #elif defined(CONFIG_ARM64)
 
 #define AP_ARCH_KSYM_DATA(X)
+
+/* The frame record of this function, which must not end while it is looked at. */
+#define ap_frame_here()		__builtin_frame_address(0)
+#define ap_frame_keep()		barrier()
 
 struct ap_step {
 	const unsigned long *record;	/* frame record: caller's record, return address */

@@ -93,6 +93,14 @@ void mmkit_page_events_unregister(struct mmkit_page_events *client)
 }
 MMKIT_EXPORT(mmkit_page_events_unregister);
 
+/* Probes are readers of RCU, on newer kernels of the SRCU of tracepoints. */
+void mmkit_page_events_wait(void)
+{
+	synchronize_srcu_expedited(&tracepoint_srcu);
+	synchronize_rcu_expedited();
+}
+MMKIT_EXPORT(mmkit_page_events_wait);
+
 void mmkit_page_event_retag_slow(unsigned long pfn, unsigned int order, unsigned long ip)
 {
 	struct mmkit_page_events *client;
