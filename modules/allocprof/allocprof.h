@@ -2,6 +2,7 @@
 #ifndef MMKIT_ALLOCPROF_H
 #define MMKIT_ALLOCPROF_H
 
+#include <linux/atomic.h>
 #include <linux/cache.h>
 #include <linux/jump_label.h>
 #include <linux/mutex.h>
@@ -67,6 +68,17 @@ struct ap_counters {
 	u64 pages_out;
 	u64 calls_out;
 };
+
+/*
+ * Counts one, on whatever CPU: counters are only ever summed, so it matters that
+ * no count is lost, and not whose it is. For the latter arm64 would disable
+ * preemption.
+ */
+#ifdef CONFIG_ARM64
+#define ap_count(counter)	atomic64_inc((atomic64_t *)raw_cpu_ptr(&(counter)))
+#else
+#define ap_count(counter)	this_cpu_inc(counter)
+#endif
 
 /* Tags come in chunks, because per-CPU memory does: 24 KiB a chunk and CPU. */
 #define AP_CHUNK_SHIFT	9

@@ -44,7 +44,7 @@ static __always_inline u32 mark_replace(bool wide, unsigned long pfn, u32 mark)
  */
 static void *table_by_page __read_mostly;
 
-static __always_inline unsigned long page_index(const struct page *page)
+static __always_inline unsigned long mark_index(const struct page *page)
 {
 	if (!is_power_of_2(sizeof(*page)))
 		return page_to_pfn(page);
@@ -53,7 +53,7 @@ static __always_inline unsigned long page_index(const struct page *page)
 
 static __always_inline u32 mark_replace_page(bool wide, const struct page *page, u32 mark)
 {
-	return mark_replace_in(table_by_page, wide, page_index(page), mark);
+	return mark_replace_in(table_by_page, wide, mark_index(page), mark);
 }
 
 /* A tag that was never given out can only come from a table that is corrupt. */
@@ -234,7 +234,7 @@ static __always_inline void alloc_event(bool wide, bool verify, void *frame, str
 	/* It is in the memo, so it exists. */
 	tag = known - AP_MEMO_SITE;
 	old = mark_replace_page(wide, page, tag + ap_head(wide));
-	this_cpu_inc(ap_counters(tag)->singles_in);
+	ap_count(ap_counters(tag)->singles_in);
 	if (unlikely((old & (ap_head(wide) - 1)) > AP_TAG_EMPTY))
 		overwritten(wide, old);
 }
@@ -279,7 +279,7 @@ static __always_inline void free_event(bool wide, struct page *page, unsigned in
 	}
 	/* Whoever sees the page go out sees that it came in (mmkit_ap_live()). */
 	smp_wmb();
-	this_cpu_inc(ap_counters(tag)->singles_out);
+	ap_count(ap_counters(tag)->singles_out);
 }
 
 /* A probe for each way the module can have been loaded. */
@@ -346,7 +346,7 @@ int mmkit_ap_events_start(void)
 	size_t width = mmkit_ap_wide ? sizeof(u32) : sizeof(u16);
 	int cpu;
 
-	table_by_page = mmkit_ap_table - page_index(pfn_to_page(0)) * width;
+	table_by_page = mmkit_ap_table - mark_index(pfn_to_page(0)) * width;
 	for_each_possible_cpu(cpu)
 		memset(per_cpu_ptr(&mmkit_ap_stats, cpu), 0, sizeof(mmkit_ap_stats));
 	if (mmkit_ap_verify)
