@@ -82,7 +82,7 @@ static void add_tags(struct ap_books *books)
 
 	for (tag = AP_TAG_ANON; tag < mmkit_ap_tags(); tag++) {
 		if (!(tag % AP_CHUNK_TAGS))
-			cond_resched();
+			cond_resched_tasks_rcu_qs();
 		mmkit_ap_live(tag, &live);
 		if (tag == AP_TAG_RESERVED)
 			books->reserved += live.pages;

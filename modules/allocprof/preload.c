@@ -134,7 +134,7 @@ static int look_at_section(void *data, unsigned long start, unsigned long nr_pag
 		if (page && !rest && (*first || !idle(page)) && !PageBuddy(page) && !known(pfn))
 			install(pfn, page);
 		if (!(pfn % 1024))
-			cond_resched();
+			cond_resched_tasks_rcu_qs();
 	}
 	return 0;
 }

@@ -113,7 +113,7 @@ static int count_section(void *data, unsigned long start, unsigned long nr_pages
 		if (ap_counted(tag) && tag < nodes->nr_tags)
 			nodes->pages[(size_t)tag * nr_node_ids + page_to_nid(page)]++;
 		if (!(pfn % 4096))
-			cond_resched();
+			cond_resched_tasks_rcu_qs();
 	}
 	return 0;
 }

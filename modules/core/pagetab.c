@@ -214,7 +214,7 @@ static void units_free(struct mmkit_pagetab_area *area)
 	list_for_each_entry_safe(unit, next, &area->gone, gone) {
 		list_del(&unit->gone);
 		unit_free(area, unit);
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 }
 
@@ -285,7 +285,7 @@ static void area_del_all(struct mmkit_pagetab_area *area)
 	xa_for_each(&area->units, nr, unit) {
 		for (i = 0; i < area->geo.sections_per_unit; i++)
 			section_del(area, nr * area->geo.sections_per_unit + i);
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	if (!area->vm)
 		return;
@@ -304,7 +304,7 @@ static int area_add_online(struct mmkit_pagetab_area *area)
 	for (section = 0; section < last && !err; section++) {
 		if (online_section_nr(section))
 			err = section_add(area, section, pfn_to_nid(section_nr_to_pfn(section)));
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	return err;
 }
@@ -456,7 +456,7 @@ int mmkit_pagetab_for_each(struct mmkit_pagetab *tab,
 		if (section < last)
 			err = fn(data, section_nr_to_pfn(section), PAGES_PER_SECTION);
 		mmkit_ksym(put_online_mems)();
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	} while (++section < last && !err);
 	return err;
 }

@@ -314,7 +314,7 @@ static int object_write(void *text, const void *code, size_t len)
 		part = in_one_page(text + done, len - done);
 		memcpy(copy, code + done, part);
 		mmkit_jit_poke(text + done, copy, part);
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	kfree(copy);
 	mmkit_jit_poke_sync();
@@ -329,7 +329,7 @@ static void object_fill(struct jit_slab *slab, unsigned int idx)
 	for (done = 0; done < len; done += part) {
 		part = in_one_page(text + done, len - done);
 		mmkit_jit_poke_trap(text + done, part);
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 }
 

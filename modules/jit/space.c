@@ -537,7 +537,7 @@ void mmkit_jit_space_each_slab(void (*see)(struct jit_slab *slab, void *data), v
 				see(slab, data);
 			last = slab;
 		}
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	mutex_unlock(&space_lock);
 }

@@ -98,7 +98,7 @@ static int empty_storage(unsigned long pfn, unsigned long nr)
 	int err;
 
 	while (pfn < end) {
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 		run = tagged_run(pfn, end);
 		if (!run) {
 			pfn++;
@@ -152,7 +152,7 @@ static int adopt_range(unsigned long pfn, unsigned long nr)
 		struct page *page = pfn_to_online_page(pfn);
 
 		if (!(pfn % 1024))
-			cond_resched();
+			cond_resched_tasks_rcu_qs();
 		if (!page || !mmkit_ts_carries_tags(page) || mmkit_ts_reserved(pfn))
 			continue;
 		err = adopt_page(page);

@@ -344,7 +344,7 @@ static int prepare_range(struct vm_area_struct *vma, unsigned long start, unsign
 			return err;
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	return 0;
 }

@@ -171,7 +171,7 @@ static u64 first_hole(struct span of)
 	for (at = of.start; at < end; at += (u64)pageblock_nr_pages << PAGE_SHIFT) {
 		if (!pfn_to_online_page(PHYS_PFN(at)))
 			return at;
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	return end;
 }

@@ -49,7 +49,7 @@ static void add_region(struct sums *sums, const struct ts_region *region)
 		if (users)
 			sums->pages += users - 1;
 		if (!(block % 4096))
-			cond_resched();
+			cond_resched_tasks_rcu_qs();
 	}
 }
 
@@ -137,7 +137,7 @@ static void show_blocks(struct seq_file *m, const struct ts_blocks *b)
 		if (run)
 			seq_printf(m, "  blocks %lu-%lu pages %lu\n", block, block + run - 1,
 				   pages);
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 }
 

@@ -86,7 +86,7 @@ static void lend_idle(struct ts_region *region)
 		       ts_block_lend(b, block + run))
 			run++;
 		lend_run(region, block, run);
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	mutex_unlock(&region->lock);
 }
@@ -150,7 +150,7 @@ static void settle_pending(struct ts_region *region)
 		 */
 		smp_mb__after_atomic();
 		settle_block(region, block);
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 }
 
@@ -202,7 +202,7 @@ unsigned long mmkit_ts_take_all(void)
 		step = max(pageblock_nr_pages / mmkit_ts_regions[i].blocks.block_pages, 1UL);
 		for (block = 0; block < nr; block += step) {
 			lost += take_blocks(&mmkit_ts_regions[i], block, min(block + step, nr));
-			cond_resched();
+			cond_resched_tasks_rcu_qs();
 		}
 	}
 	return lost;
@@ -337,7 +337,7 @@ void mmkit_ts_lend_all(void)
 				b->users[block + run] = 0;
 			if (run)
 				lend_run(region, block, run);
-			cond_resched();
+			cond_resched_tasks_rcu_qs();
 		}
 	}
 }

@@ -286,7 +286,7 @@ static void scrub_dirty(struct um_block *block)
 	for_each_set_bit(idx, block->dirty, um_block_pages(block)) {
 		mmkit_um_scrub(pfn_to_page(block->pfn + idx));
 		um_stat(UM_SCRUBS);
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	block->nr_dirty = 0;
 }

@@ -174,7 +174,7 @@ static void pages_free(struct secret *secret)
 
 	xa_for_each(&secret->pages, offset, page) {
 		page_drop(secret, page);
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	xa_destroy(&secret->pages);
 }

@@ -31,7 +31,7 @@ static void give_back_one(struct um_node *node, struct um_block *block)
 	node->leaving_pages -= 1UL << order;
 	node->released[order]++;
 	raw_spin_unlock_irqrestore(&node->lock, flags);
-	cond_resched();
+	cond_resched_tasks_rcu_qs();
 }
 
 static void give_back(struct um_node *node)
@@ -71,7 +71,7 @@ static void scrub(struct um_block *block)
 	for (idx = 0; idx < um_block_pages(block) && READ_ONCE(block->nr_dirty); idx++) {
 		if (test_bit(idx, block->dirty)) {
 			mmkit_um_scrub_free(block, idx);
-			cond_resched();
+			cond_resched_tasks_rcu_qs();
 		}
 	}
 }
@@ -206,7 +206,7 @@ int mmkit_um_prefill(unsigned int blocks)
 			err = mmkit_um_add_block(nid, GFP_KERNEL | __GFP_RETRY_MAYFAIL);
 		misses = err ? misses + 1 : 0;
 		have += !err;
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	mutex_unlock(&prefill_lock);
 	return err;

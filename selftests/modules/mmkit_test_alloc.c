@@ -289,7 +289,7 @@ static int work(void *data)
 			old = xchg(&exchange[random(worker) % SLOTS], old);
 		object_free(old);
 		worker->slots[slot] = object_get(worker);
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	for (i = hold; i < SLOTS; i++) {
 		object_free(worker->slots[i]);

@@ -110,7 +110,7 @@ static int walk(struct counts *counts)
 			look_at_block(counts, pfn, others);
 			for_each_set_bit(i, others, pageblock_nr_pages)
 				look_at_other(counts, pfn + i);
-			cond_resched();
+			cond_resched_tasks_rcu_qs();
 		}
 	}
 	bitmap_free(others);

@@ -91,7 +91,7 @@ static int sweep_range(void *data, unsigned long start, unsigned long nr_pages)
 		if (!sweep->write && was != value)
 			sweep->wrong++;
 	}
-	cond_resched();
+	cond_resched_tasks_rcu_qs();
 	return 0;
 }
 

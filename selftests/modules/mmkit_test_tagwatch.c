@@ -336,7 +336,7 @@ static void walk_range(struct walked *w, unsigned int range)
 				w->first_leak = first + at;
 			w->leaked += block_pages;
 		}
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 }
 

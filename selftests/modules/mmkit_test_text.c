@@ -223,7 +223,7 @@ static int work(void *data)
 			put(worker, slot);
 			get(worker, slot);
 		}
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	for (i = 0; i < SLOTS; i++)
 		put(worker, &worker->slots[i]);
@@ -298,7 +298,7 @@ static int call_shared(void *data)
 		smp_mb__before_atomic();
 		atomic_dec(&inside);
 		cpu_relax();
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	kthread_complete_and_exit(&worker->done, 0);
 }
@@ -310,7 +310,7 @@ static void close_shared(void)
 	smp_mb();
 	while (atomic_read(&inside)) {
 		cpu_relax();
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 }
 
@@ -323,7 +323,7 @@ static void open_shared(void)
 	/* A round that nobody called in says nothing. */
 	while (atomic_long_read(&shared_calls) == before) {
 		cpu_relax();
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 }
 

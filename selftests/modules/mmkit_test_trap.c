@@ -299,7 +299,7 @@ static int run_traps(char *args)
 					    (int)min(PAGE_SIZE - i, 16UL), buf + i);
 				}
 			}
-			cond_resched();
+			cond_resched_tasks_rcu_qs();
 		}
 	}
 	kfree(buf);
@@ -335,7 +335,7 @@ static int touch_thread(void *unused)
 			touch.faults++;
 		else
 			touch.reads++, touch.foreign += byte == SECRET;
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	return 0;
 }

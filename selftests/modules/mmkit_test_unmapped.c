@@ -263,7 +263,7 @@ static unsigned long bad_in(struct list_head *chunks, page_test test)
 
 	list_for_each_entry(chunk, chunks, link) {
 		bad += bad_pages(chunk->page, chunk->order, test);
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	return bad;
 }
@@ -834,7 +834,7 @@ static void visited(const char *who, bool (*go)(struct visit *v), struct visit *
 
 	/* A softirq can have been left to its thread, which waits for us to let go. */
 	for (try = 0; try < 10 && !came; try++) {
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 		words = mmkit_unmapped_map_local(own->page);
 		if (!words)
 			break;
@@ -1193,7 +1193,7 @@ static int fragment(const long *arg)
 			split_page(page, order);
 			for (i = 0; i < 1U << order; i++)
 				list_add(&page[i].lru, &hogged);
-			cond_resched();
+			cond_resched_tasks_rcu_qs();
 		}
 	}
 	/* What has 2^3 pages stays here and there: without it no process can be made. */

@@ -188,7 +188,7 @@ static int work(void *data)
 
 		give(worker, slot);
 		take(worker, slot);
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	for (i = 0; i < SLOTS; i++)
 		give(worker, &worker->slots[i]);

@@ -517,7 +517,7 @@ static int run_walk(char *args)
 	for (i = 0; i < times && (!ms || time_before(jiffies, end)); i++) {
 		walk_once(walk);
 		max_ranges = max(max_ranges, walk->nr_ranges);
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 		if (signal_pending(current))
 			break;
 	}
@@ -671,7 +671,7 @@ static int run_poking(char *args)
 		walk_table(walk, __pa((*mm)->pgd), level, 0, TABLE_ENTRIES / 2, 0,
 			   CAN_WRITE | CAN_EXEC);
 		busy += !!poke_leaves;
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	say("looks %u\nmapped %u\nstrays %lu\nunreadable %llu\n", times, busy, poke_strays,
 	    walk->unreadable);
