@@ -43,15 +43,19 @@ lock()
 # The matrix
 #
 
-# kernel_names [debug]: the stock ones, or those of "make check-debug".
-kernel_names() { awk -v debug="${1:-}" '!/^#/ && NF && ($8 == "debug") == (debug == "debug") { print $1 }' "$CI/kernels"; }
+# kernel_names [debug | bench | all]: the stock ones, or those that are built here for that purpose.
+kernel_names()
+{
+	awk -v which="${1:-}" '!/^#/ && NF && (which == "all" || which == ($8 ~ /^(debug|bench)$/ ? $8 : "")) { print $1 }' \
+		"$CI/kernels"
+}
 
 # kernel NAME: sets K, ARCH, SUITE, RELEASE, FLAVOUR, TOOLS, CASES, STAGES and the directories.
 kernel()
 {
 	local row
 	row=$(awk -v k="$1" '!/^#/ && $1 == k' "$CI/kernels")
-	[ -n "$row" ] || die "no kernel \"$1\" in ci/kernels; known: $( (kernel_names && kernel_names debug) | tr '\n' ' ')"
+	[ -n "$row" ] || die "no kernel \"$1\" in ci/kernels; known: $(kernel_names all | tr '\n' ' ')"
 	read -r K ARCH SUITE RELEASE FLAVOUR TOOLS CASES STAGES <<< "$row"
 	KROOT=$MMKIT_CACHE/kernels/$K
 	BUILD=$MMKIT_CACHE/build/$K
