@@ -82,6 +82,48 @@ shipped_modules() { arch=$1 bash -c '. "$0" && printf "%s\n" "${BUILT_MODULE_NAM
 suite_version() { sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' "$TOP/dkms.conf"; }
 
 #
+# What cases and benchmarks ask for in their headers
+#
+
+# vm_settings FILE [DEFAULTS [MORE]]: the "# vm:" header of a case, then "# vm-ARCH:", as variables of the
+# same names. DEFAULTS and MORE are settings as in a header, one that goes before it and one after.
+vm_settings()
+{
+	local header key line value
+	# Debian zeroes each page that is allocated: left to the few cases that set append.
+	mem=1G smp=4 append=init_on_alloc=0 qemu= threads=single kernels= check= arch= timeout=60 soak= soak_timeout= monitor= needs= dtb= emulator= who=
+	line=" ${2:-} $(for header in vm "vm-$ARCH"; do sed -n "s/^# $header: *//p" "$1"; done | tr '\n' ' ') ${3:-}"
+	while [[ $line =~ ^\ *([a-z_]+)=(\"([^\"]*)\"|([^\ ]*))(.*)$ ]]; do
+		key=${BASH_REMATCH[1]} value=${BASH_REMATCH[3]}${BASH_REMATCH[4]} line=${BASH_REMATCH[5]}
+		case $key in
+		mem | smp | append | qemu | threads | kernels | check | arch | timeout | soak | soak_timeout | monitor | needs | dtb | emulator | who)
+			printf -v "$key" %s "$value" ;;
+		*) die "$(basename "$1"): unknown setting \"$key\"" ;;
+		esac
+	done
+	for key in ${kernels//,/ } ${check//,/ }; do
+		kernel_names all | sed 'p; s/-.*//; p; s/$/-amd64/' | has -F -- "$key" ||
+			die "$(basename "$1"): no kernel \"$key\" in ci/kernels"
+	done
+	[[ $line =~ ^\ *$ ]] || die "$(basename "$1"): cannot read \"$line\""
+	[ "${SOAK:-0}" = 0 ] || timeout=${soak_timeout:-$timeout}
+	timeout=$((timeout * SLOW))
+	[ -z "$soak" ] || timeout=$((timeout + ${SOAK:-0} * 60))
+}
+
+# listed NAMES: is this kernel one of them? 6.1 means both architectures, 6.1-amd64 one.
+listed() { [[ ,$1, = *,"$K",* || ,$1, = *,"${K%-debug}",* || ,$1, = *,"${K%%-*}",* || ,$1, = *,"$K-$ARCH",* ]]; }
+
+# runs_here [PLAIN]: is what vm_settings has read for this kernel; PLAIN=1: for a plain "make check"?
+runs_here()
+{
+	[ -z "$arch" ] || [ "$arch" = "$ARCH" ] || return 1
+	[ -z "$soak" ] || [ "${SOAK:-0}" != 0 ] || return 1
+	[ -z "$kernels" ] || listed "$kernels" || return 1
+	[ -z "$check" ] || [ "${1:-0}" = 0 ] || listed "$check"
+}
+
+#
 # apt without touching the machine's own: private lists, sources taken from the machine's mirror
 #
 
