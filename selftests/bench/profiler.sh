@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What it costs to know the owner of each page: a pair of allocation and free, by order; a first touch.
 # vm: mem=1G
+# boot: kernels=7.2-peers who="alloc_tag compressed" append="init_on_alloc=0 sysctl.vm.mem_profiling=1,compressed"
+# boot: kernels=7.2-peers who="alloc_tag page_ext" append="init_on_alloc=0 sysctl.vm.mem_profiling=1"
+# boot: kernels=7.2-peers who=page_owner append="init_on_alloc=0 page_owner=on"
 
+. ./peers.sh
+
+# pairs WHO
 pairs() {
 	local order
 	for order in 0 1 4 9; do
@@ -19,16 +25,4 @@ pairs() {
 	figure "giving it back, a page" "$1" "$(echo "$touched" | sed 's/.*touch, \([0-9]*\) .*/\1/')"
 }
 
-if [ -e /proc/allocinfo ]; then
-	pairs "$(cat /mmkit/who)"
-else
-	pairs plain
-	load mmkit
-	load mmkit_bench_probes
-	pairs "empty probes"
-	unload mmkit_bench_probes
-	load mmkit_allocprof
-	pairs mmkit
-	echo "unwinds $(prof_stat unwinds) of $(prof_stat allocations) allocations"
-	unload mmkit_allocprof mmkit
-fi
+with_each pairs

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Helpers of benchmarks that compare the profiler with its peers; sourced after suite.sh.
+#
+#   with_each COMMAND    runs "COMMAND WHO" with nothing, with probes that do nothing and with the profiler;
+#                        in a boot of its own that has a peer, with that peer. Each must be seen at work.
+#
+# A peer is named by who= of a "# boot:" line: what is switched on by the command line, or bpftrace.
+
+# What a peer says when it is on.
+_peer_works()
+{
+	case $1 in
+	"alloc_tag compressed") dmesg | grep -q 'profiling is enabled with compression' && _alloc_tag_counts ;;
+	"alloc_tag page_ext") dmesg | grep -q 'profiling is enabled without compression' && _alloc_tag_counts ;;
+	page_owner) head -c 200 /sys/kernel/debug/page_owner | grep -q 'Page allocated via order' ;;
+	*) false ;;
+	esac
+}
+
+# Off, the file is there, and all it has is nothing.
+_alloc_tag_counts() { awk '/page_alloc|memory\.c/ { sum += $1 } END { exit !(sum > 0) }' /proc/allocinfo; }
+
+with_each()
+{
+	local who
+	who=$(cat /mmkit/who)
+	if [ -n "$who" ]; then
+		check "$who is at work" _peer_works "$who" && "$1" "$who"
+		return
+	fi
+	"$1" plain
+	load mmkit
+	load mmkit_bench_probes
+	"$1" "empty probes"
+	unload mmkit_bench_probes
+	load mmkit_allocprof
+	"$1" mmkit
+	echo "unwinds $(prof_stat unwinds) of $(prof_stat allocations) allocations"
+	unload mmkit_allocprof mmkit
+}
