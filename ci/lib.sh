@@ -91,12 +91,14 @@ vm_settings()
 {
 	local header key line value
 	# Debian zeroes each page that is allocated: left to the few cases that set append.
-	mem=1G smp=4 append=init_on_alloc=0 qemu= threads=single kernels= check= arch= timeout=60 soak= soak_timeout= monitor= needs= dtb= emulator= who=
+	mem=1G smp=4 threads=single append=init_on_alloc=0 timeout=60
+	qemu='' kernels='' check='' arch='' soak='' soak_timeout='' monitor='' needs='' dtb='' emulator='' who=''
 	line=" ${2:-} $(for header in vm "vm-$ARCH"; do sed -n "s/^# $header: *//p" "$1"; done | tr '\n' ' ') ${3:-}"
 	while [[ $line =~ ^\ *([a-z_]+)=(\"([^\"]*)\"|([^\ ]*))(.*)$ ]]; do
 		key=${BASH_REMATCH[1]} value=${BASH_REMATCH[3]}${BASH_REMATCH[4]} line=${BASH_REMATCH[5]}
 		case $key in
-		mem | smp | append | qemu | threads | kernels | check | arch | timeout | soak | soak_timeout | monitor | needs | dtb | emulator | who)
+		mem | smp | threads | append | timeout | qemu | kernels | check | arch | soak | soak_timeout | monitor | \
+			needs | dtb | emulator | who)
 			printf -v "$key" %s "$value" ;;
 		*) die "$(basename "$1"): unknown setting \"$key\"" ;;
 		esac

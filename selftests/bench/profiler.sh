@@ -4,6 +4,7 @@
 # boot: kernels=7.2-peers who="alloc_tag compressed" append="init_on_alloc=0 sysctl.vm.mem_profiling=1,compressed"
 # boot: kernels=7.2-peers who="alloc_tag page_ext" append="init_on_alloc=0 sysctl.vm.mem_profiling=1"
 # boot: kernels=7.2-peers who=page_owner append="init_on_alloc=0 page_owner=on"
+# boot: kernels=6.12,7.2,7.3 arch=amd64 who=bpftrace needs=bpftrace mem=2G timeout=1200
 
 . ./peers.sh
 

@@ -5,7 +5,8 @@
 #   with_each COMMAND    runs "COMMAND WHO" with nothing, with probes that do nothing and with the profiler;
 #                        in a boot of its own that has a peer, with that peer. Each must be seen at work.
 #
-# A peer is named by who= of a "# boot:" line: what is switched on by the command line, or bpftrace.
+# A peer is named by who= of a "# boot:" line: what is switched on by the command line, or bpftrace, which
+# is given the least that says anything, and does not know who owns the pages that are in use.
 
 # What a peer says when it is on.
 _peer_works()
@@ -21,10 +22,41 @@ _peer_works()
 # Off, the file is there, and all it has is nothing.
 _alloc_tag_counts() { awk '/page_alloc|memory\.c/ { sum += $1 } END { exit !(sum > 0) }' /proc/allocinfo; }
 
+_start_bpftrace()
+{
+	ln -s usr/lib64 /lib64
+	tar -C / -xf /mmkit/bpftrace.tar
+	rm /mmkit/bpftrace.tar
+	/usr/bin/bpftrace -e '
+		BEGIN { printf("ready\n"); }
+		tracepoint:kmem:mm_page_alloc { @allocated[kstack(5)] = count(); }
+		tracepoint:kmem:mm_page_free { @freed = count(); }' > /tmp/bpftrace 2>&1 &
+	bpftrace=$!
+	wait_for 120 grep -q ready /tmp/bpftrace
+}
+
+# It prints what it has counted when it ends.
+_bpftrace_counted()
+{
+	kill $bpftrace
+	wait $bpftrace
+	grep -q '^@allocated\[' /tmp/bpftrace && grep -q '^@freed: [1-9]' /tmp/bpftrace
+}
+
 with_each()
 {
 	local who
 	who=$(cat /mmkit/who)
+	if [ "$who" = bpftrace ]; then
+		if _start_bpftrace; then
+			"$1" bpftrace
+			check "bpftrace has counted" _bpftrace_counted
+		else
+			tail -n 20 /tmp/bpftrace
+			fail "bpftrace does not start"
+		fi
+		return
+	fi
 	if [ -n "$who" ]; then
 		check "$who is at work" _peer_works "$who" && "$1" "$who"
 		return
