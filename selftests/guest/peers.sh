@@ -38,8 +38,6 @@ _start_bpftrace()
 # It prints what it has counted when it ends.
 _bpftrace_counted()
 {
-	kill $bpftrace
-	wait $bpftrace
 	grep -q '^@allocated\[' /tmp/bpftrace && grep -q '^@freed: [1-9]' /tmp/bpftrace
 }
 
@@ -50,6 +48,8 @@ with_each()
 	if [ "$who" = bpftrace ]; then
 		if _start_bpftrace; then
 			"$1" bpftrace
+			kill $bpftrace
+			wait $bpftrace
 			check "bpftrace has counted" _bpftrace_counted
 		else
 			tail -n 20 /tmp/bpftrace
