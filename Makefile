@@ -42,7 +42,7 @@ check-debug:
 	@DEBUG=1 K="$(K)" T="$(T)" ci/check
 
 bench:
-	@K="$(K)" B="$(B)" ci/bench
+	@K="$(K)" B="$(B)" SVG="$(abspath $(SVG))" ci/bench
 
 shell:
 	@ci/shell $(K)
@@ -111,7 +111,8 @@ help:
 	@echo "  make soak        half an hour of everything at once on each kernel (K=6.12 on one, MINUTES=5);"
 	@echo "                   T=torture one test, or T='*' all, with many more rounds: takes hours"
 	@echo "  make shell       interactive VM with the suite loaded (K=6.1)"
-	@echo "  make bench       count instructions, ours and those of others; K=6.12, B=profiler"
+	@echo "  make bench       count instructions, ours and those of others; K=6.12, B=profiler,"
+	@echo "                   SVG=FILE draws them"
 	@echo "  make clean       remove what make built here"
 	@echo
 	@echo "Downloads and test builds are kept in \$$MMKIT_CACHE (default: ~/.cache/mmkit)."

@@ -43,15 +43,19 @@ lock()
 # The matrix
 #
 
-# kernel_names [debug]: the stock ones, or those of "make check-debug".
-kernel_names() { awk -v debug="${1:-}" '!/^#/ && NF && ($8 == "debug") == (debug == "debug") { print $1 }' "$CI/kernels"; }
+# kernel_names [debug | bench | all]: the stock ones, or those that are built here for that purpose.
+kernel_names()
+{
+	awk -v which="${1:-}" '!/^#/ && NF && (which == "all" || which == ($8 ~ /^(debug|bench)$/ ? $8 : "")) { print $1 }' \
+		"$CI/kernels"
+}
 
 # kernel NAME: sets K, ARCH, SUITE, RELEASE, FLAVOUR, TOOLS, CASES, STAGES and the directories.
 kernel()
 {
 	local row
 	row=$(awk -v k="$1" '!/^#/ && $1 == k' "$CI/kernels")
-	[ -n "$row" ] || die "no kernel \"$1\" in ci/kernels; known: $( (kernel_names && kernel_names debug) | tr '\n' ' ')"
+	[ -n "$row" ] || die "no kernel \"$1\" in ci/kernels; known: $(kernel_names all | tr '\n' ' ')"
 	read -r K ARCH SUITE RELEASE FLAVOUR TOOLS CASES STAGES <<< "$row"
 	KROOT=$MMKIT_CACHE/kernels/$K
 	BUILD=$MMKIT_CACHE/build/$K
@@ -76,6 +80,56 @@ suite_modules() { sed -n 's/^BUILT_MODULE_NAME\[[0-9]*\]="\(.*\)"$/\1/p' "$TOP/d
 # Those that are installed on an architecture, which may be fewer: its name is that of "uname -m".
 shipped_modules() { arch=$1 bash -c '. "$0" && printf "%s\n" "${BUILT_MODULE_NAME[@]}"' "$TOP/dkms.conf"; }
 suite_version() { sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' "$TOP/dkms.conf"; }
+
+#
+# What cases and benchmarks ask for in their headers
+#
+
+# vm_settings FILE [DEFAULTS [MORE]]: the "# vm:" header of a case, then "# vm-ARCH:", as variables of the
+# same names. DEFAULTS and MORE are settings as in a header, one that goes before it and one after.
+vm_settings()
+{
+	local header key line value
+	# Debian zeroes each page that is allocated: left to the few cases that set append.
+	mem=1G smp=4 threads=single append=init_on_alloc=0 timeout=60
+	qemu='' kernels='' check='' arch='' soak='' soak_timeout='' monitor='' needs='' dtb='' emulator='' who=''
+	line=" ${2:-} $(for header in vm "vm-$ARCH"; do sed -n "s/^# $header: *//p" "$1"; done | tr '\n' ' ') ${3:-}"
+	while [[ $line =~ ^\ *([a-z_]+)=(\"([^\"]*)\"|([^\ ]*))(.*)$ ]]; do
+		key=${BASH_REMATCH[1]} value=${BASH_REMATCH[3]}${BASH_REMATCH[4]} line=${BASH_REMATCH[5]}
+		case $key in
+		mem | smp | threads | append | timeout | qemu | kernels | check | arch | soak | soak_timeout | monitor | \
+			needs | dtb | emulator | who)
+			printf -v "$key" %s "$value" ;;
+		*) die "$(basename "$1"): unknown setting \"$key\"" ;;
+		esac
+	done
+	for key in ${kernels//,/ } ${check//,/ }; do
+		kernel_names all | sed 'p; s/-.*//; p; s/$/-amd64/' | has -F -- "$key" ||
+			die "$(basename "$1"): no kernel \"$key\" in ci/kernels"
+	done
+	[[ $line =~ ^\ *$ ]] || die "$(basename "$1"): cannot read \"$line\""
+	[ "${SOAK:-0}" = 0 ] || timeout=${soak_timeout:-$timeout}
+	timeout=$((timeout * SLOW))
+	[ -z "$soak" ] || timeout=$((timeout + ${SOAK:-0} * 60))
+}
+
+# listed NAMES: is this kernel one of them? 6.1 means both architectures, 6.1-amd64 one. One that was built for
+# benchmarks has its full name there.
+listed()
+{
+	[[ ,$1, != *,"$K",* ]] || return 0
+	[ "$STAGES" != bench ] || return 1
+	[[ ,$1, = *,"${K%-debug}",* || ,$1, = *,"${K%%-*}",* || ,$1, = *,"$K-$ARCH",* ]]
+}
+
+# runs_here [PLAIN]: is what vm_settings has read for this kernel; PLAIN=1: for a plain "make check"?
+runs_here()
+{
+	[ -z "$arch" ] || [ "$arch" = "$ARCH" ] || return 1
+	[ -z "$soak" ] || [ "${SOAK:-0}" != 0 ] || return 1
+	[ -z "$kernels" ] || listed "$kernels" || return 1
+	[ -z "$check" ] || [ "${1:-0}" = 0 ] || listed "$check"
+}
 
 #
 # apt without touching the machine's own: private lists, sources taken from the machine's mirror

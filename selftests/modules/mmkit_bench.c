@@ -47,18 +47,25 @@ static noinline bool pair(void)
 	return true;
 }
 
-/* Some instructions whose number is known tell whether the clock counts them. */
+/*
+ * Some instructions whose number is known tell whether the clock counts them,
+ * if no interrupt comes between.
+ */
 static void check_clock(void)
 {
-	unsigned long left = 500000;
-	u64 start = ktime_get_ns();
+	unsigned long left = 500000, flags;
+	u64 start, ns;
 
+	local_irq_save(flags);
+	start = ktime_get_ns();
 #ifdef CONFIG_X86
 	asm volatile("1: dec %0; jnz 1b" : "+r" (left) : : "cc");
 #else
 	asm volatile("1: subs %0, %0, #1; b.ne 1b" : "+r" (left) : : "cc");
 #endif
-	pr_info("clock: %llu ns for 1000000 instructions\n", ktime_get_ns() - start);
+	ns = ktime_get_ns() - start;
+	local_irq_restore(flags);
+	pr_info("clock: %llu ns for 1000000 instructions\n", ns);
 }
 
 static int __init bench_init(void)
