@@ -47,5 +47,7 @@ figure "alloc_contig_range, for 1,000 first touches" mmkit "$(per_thousand "$(ca
 figure "the same, as the manager says" mmkit "$(per_thousand $(($(tagstat takes) - takes)))"
 cat $mmkit_debugfs/tagstore/stats
 [ "$(tagstore late_reservations)" = 0 ] || fail "no late reservation"
-wait_for 10 empty
-unload mmkit_tagstore mmkit
+# Not while something is tagged, which is seen a while later that it is not.
+gone() { echo 1 > $tagstore/drain && rmmod mmkit_tagstore; }
+wait_for 10 gone || fail "mmkit_tagstore does not unload"
+unload mmkit
