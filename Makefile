@@ -106,7 +106,7 @@ help:
 	@echo "  make install-headers  let other modules be built against the modules built here"
 	@echo "  make uninstall   undo all of it"
 	@echo "  make check       every test in VMs; K=6.1 one kernel, T=pagetab one test,"
-	@echo "                   T=static, splat, unit, symbols, dkms or ibt one of the other stages"
+	@echo "                   T=static, splat, unit, symbols, dkms, ibt or figures one of the other stages"
 	@echo "  make check-debug the same cases on kernels with KASAN, lockdep, kmemleak..., which it builds"
 	@echo "  make soak        half an hour of everything at once on each kernel (K=6.12 on one, MINUTES=5);"
 	@echo "                   T=torture one test, or T='*' all, with many more rounds: takes hours"
