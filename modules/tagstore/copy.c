@@ -138,11 +138,16 @@ static noinline int mmkit_redirect_fn_migrate MMKIT_MIGRATE_ARGS
 	int err = -EBUSY;
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_MIGRATE]);
-	if (likely(!folio_carries_tags(src)) ||
-	    mmkit_ts_room_until(TS_ADOPT_COPY, folio_page(dst, 0), folio_nr_pages(dst)))
+	if (likely(!folio_carries_tags(src))) {
 		err = mmkit_original(migrate) MMKIT_MIGRATE_PASS;
-	else
+	} else if (mmkit_ts_room_until(TS_ADOPT_COPY, folio_page(dst, 0), folio_nr_pages(dst))) {
+		err = mmkit_original(migrate) MMKIT_MIGRATE_PASS;
+		/* On 6.1 compaction uses it for the next page, tagged or not, and frees nothing. */
+		if (err && !folio_carries_tags(dst))
+			mmkit_ts_free(folio_pfn(dst), folio_nr_pages(dst));
+	} else {
 		mmkit_ts_count(TS_STAT_NO_MIGRATION, 1);
+	}
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_MIGRATE]);
 	return err;
 }
