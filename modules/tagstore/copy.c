@@ -4,7 +4,8 @@
  * in storage that is taken already, or no tags are written.
  *
  *	copy_highpage		a copy of a tagged page: without room only the data is copied
- *	mte_restore_tags	tags come back from swap: without room they are dropped
+ *	mte_restore_tags	tags come back from swap: without room they are dropped. Pages
+ *				that had none come here, too, and room is only held for them
  *	migrate_folio, migrate_folio_extra
  *				a tagged page moves: without room at its destination it stays
  *	alloc_migration_target	where a tagged page may go: a page of the pool, if it has one
@@ -97,10 +98,13 @@ static noinline MMKIT_MTE_RESTORE_RET mmkit_redirect_fn_restore(swp_entry_t entr
 	bool restored = false;
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_RESTORE]);
-	if (room_for(page, 1))
+	/* Every page from swap comes here, and few had tags: what has none must not count. */
+	if (mmkit_ts_hold(page_to_pfn(page))) {
 		restored = mmkit_mte_restore(mmkit_original(restore), entry, page);
-	else
+		mmkit_ts_unhold(page_to_pfn(page), mmkit_ts_carries_tags(page));
+	} else {
 		mmkit_ts_count(TS_STAT_DROPPED_TAGS, 1);
+	}
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_RESTORE]);
 	return MMKIT_MTE_RESTORED(restored);
 }
@@ -134,11 +138,16 @@ static noinline int mmkit_redirect_fn_migrate MMKIT_MIGRATE_ARGS
 	int err = -EBUSY;
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_MIGRATE]);
-	if (likely(!folio_carries_tags(src)) ||
-	    mmkit_ts_room_until(TS_ADOPT_COPY, folio_page(dst, 0), folio_nr_pages(dst)))
+	if (likely(!folio_carries_tags(src))) {
 		err = mmkit_original(migrate) MMKIT_MIGRATE_PASS;
-	else
+	} else if (mmkit_ts_room_until(TS_ADOPT_COPY, folio_page(dst, 0), folio_nr_pages(dst))) {
+		err = mmkit_original(migrate) MMKIT_MIGRATE_PASS;
+		/* On 6.1 compaction uses it for the next page, tagged or not, and frees nothing. */
+		if (err && !folio_carries_tags(dst))
+			mmkit_ts_free(folio_pfn(dst), folio_nr_pages(dst));
+	} else {
 		mmkit_ts_count(TS_STAT_NO_MIGRATION, 1);
+	}
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_MIGRATE]);
 	return err;
 }

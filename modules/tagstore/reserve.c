@@ -239,6 +239,28 @@ int mmkit_ts_reserve(unsigned long pfn, unsigned long nr, unsigned int tries)
 	return tries && err == -EAGAIN ? -EIO : err;
 }
 
+bool mmkit_ts_hold(unsigned long pfn)
+{
+	struct ts_region *region = mmkit_ts_region_of(pfn);
+
+	if (!region)
+		return !mmkit_ts_is_storage(pfn);
+	return ts_block_hold(&region->blocks, ts_block_of(&region->blocks, pfn));
+}
+
+void mmkit_ts_unhold(unsigned long pfn, bool tagged)
+{
+	struct ts_region *region = mmkit_ts_region_of(pfn);
+
+	if (!region)
+		return;
+	if (tagged) {
+		mmkit_ts_used();
+		ts_page_reserve(&region->blocks, pfn);
+	}
+	unhold_blocks(region, pfn, 1);
+}
+
 void mmkit_ts_free(unsigned long pfn, unsigned long nr)
 {
 	struct ts_region *region;

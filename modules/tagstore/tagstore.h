@@ -119,6 +119,12 @@ static inline unsigned int mmkit_ts_patience(unsigned int others)
  * storage.
  */
 int mmkit_ts_reserve(unsigned long pfn, unsigned long nr, unsigned int tries);
+/*
+ * Page @pfn may get tags until mmkit_ts_unhold(), which is told whether it did. False when
+ * its storage is lent, or when it lies in storage. Any context.
+ */
+bool mmkit_ts_hold(unsigned long pfn);
+void mmkit_ts_unhold(unsigned long pfn, bool tagged);
 /* They are free, or carry tags no more. Any context. */
 void mmkit_ts_free(unsigned long pfn, unsigned long nr);
 /* They carry tags already, and no room was made: count it, and make some soon. Any context. */

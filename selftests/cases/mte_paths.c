@@ -12,6 +12,8 @@
  * killed; of the pages that it has in that physical memory it pins one. SIGUSR2 has them
  * swapped out; SIGUSR1 asks whether data and tags are still what was written, and ends it,
  * with status 0 if they are;
+ * "mte_paths plain MEGABYTES" has that much without tags swapped out, and back to pages among
+ * tagged ones, gives up the tagged ones, says "ready", and keeps what has none until killed;
  * "mte_paths starve" wants that no page can become tagged, and is told so each time.
  */
 #define _GNU_SOURCE
@@ -1208,6 +1210,33 @@ static void hold(size_t bytes, char **where)
 	exit(wrong ? BAD : GOOD);
 }
 
+/* Every second page of four times as much is free again, so that most come back to one of those. */
+__attribute__((noreturn))
+static void plain(size_t bytes)
+{
+	char *mem = map_small(bytes, RW), *tagged = map_small(4 * bytes, RW);
+	size_t at, out, wrong = 0;
+
+	for (at = 0; at < bytes; at += page)
+		*(volatile uint64_t *)(mem + at) = data_of(at, 1);
+	call(!madvise(mem, bytes, MADV_PAGEOUT), "MADV_PAGEOUT");
+	out = swapped_pages(mem, bytes);
+	/* Not from the pool: where the kernel looks first for any other memory of a program. */
+	for (at = 0; at < 4 * bytes; at += page)
+		*(volatile uint64_t *)(tagged + at) = data_of(at, 2);
+	call(!mprotect(tagged, 4 * bytes, RW | PROT_MTE), "mprotect");
+	for (at = 0; at < 4 * bytes; at += 2 * page)
+		call(!madvise(tagged + at, page, MADV_DONTNEED), "MADV_DONTNEED");
+	for (at = 0; at < bytes; at += page)
+		wrong += *(volatile uint64_t *)(mem + at) != data_of(at, 1);
+	call(!munmap(tagged, 4 * bytes), "munmap");
+	printf("%zu swapped out, %zu are back, %zu wrong\nready\n", out,
+	       out - swapped_pages(mem, bytes), wrong);
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
 /* The signal that a write to memory ends with, 0 for none. */
 static int killed_by(char *mem)
 {
@@ -1267,6 +1296,8 @@ int main(int argc, char **argv)
 		return 1;
 	if ((argc == 3 || argc == 5) && !strcmp(argv[1], "hold"))
 		hold((size_t)atol(argv[2]) << 20, argc == 5 ? argv + 3 : NULL);
+	if (argc == 3 && !strcmp(argv[1], "plain"))
+		plain((size_t)atol(argv[2]) << 20);
 	if (argc == 2 && !strcmp(argv[1], "starve"))
 		return starve();
 	for (int arg = 1; arg < argc; arg++) {
