@@ -48,6 +48,5 @@ figure "the same, as the manager says" mmkit "$(per_thousand $(($(tagstat takes)
 cat $mmkit_debugfs/tagstore/stats
 [ "$(tagstore late_reservations)" = 0 ] || fail "no late reservation"
 # Not while something is tagged, which is seen a while later that it is not.
-gone() { echo 1 > $tagstore/drain && rmmod mmkit_tagstore; }
-wait_for 10 gone || fail "mmkit_tagstore does not unload"
+wait_for 10 tagstore_goes || fail "mmkit_tagstore does not unload"
 unload mmkit

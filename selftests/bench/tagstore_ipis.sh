@@ -24,6 +24,5 @@ load_tagstore || exit
 disturbed mmkit anonymous "plain memory"
 disturbed mmkit mte "PROT_MTE memory"
 # Not while something is tagged, which is seen a while later that it is not.
-gone() { echo 1 > $tagstore/drain && rmmod mmkit_tagstore; }
-wait_for 10 gone || fail "mmkit_tagstore does not unload"
+wait_for 10 tagstore_goes || fail "mmkit_tagstore does not unload"
 unload mmkit

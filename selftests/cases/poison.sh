@@ -186,7 +186,6 @@ if suite | grep -qx mmkit_tagstore; then
 	check "the fuse is whole" grep -qx ok $tagstore/state
 	rmmod hwpoison-inject
 	unload mmkit_test_tagwatch
-	tagstore_goes() { echo 1 > $tagstore/drain; rmmod mmkit_tagstore; } 2> /dev/null
 	check "and the manager goes" wait_for 10 tagstore_goes
 fi
 

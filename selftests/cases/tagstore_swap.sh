@@ -6,8 +6,6 @@
 . /mmkit/suite.sh
 . /mmkit/tagstore.sh
 
-goes() { echo 1 > $tagstore/drain; rmmod mmkit_tagstore; } 2> /dev/null
-
 trap tidy_paths EXIT
 prepare_paths
 load_tagstore || exit 1
@@ -22,5 +20,5 @@ check "no tag without room ($(watched checked) writes)" \
 	[ "$(watched violations)" = 0 -a "$(watched checked)" -gt 1000 ] || violations
 check "no late reservation" [ "$(tagstore late_reservations)" = 0 ]
 check "what has no tags keeps no storage" at_rest || cat $mmkit_debugfs/tagstore/blocks
-check "and the manager goes" wait_for 10 goes
+check "and the manager goes" wait_for 10 tagstore_goes
 kill $plain

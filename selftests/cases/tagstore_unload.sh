@@ -16,7 +16,6 @@ all_lent() { [ "$(silent)" -le "$(on_lists)" ]; }
 near() { [ $(($1 - $2)) -lt $3 -a $(($2 - $1)) -lt $3 ]; }
 cma_free_is() { free_kb > /dev/null; [ $(($(meminfo CmaFree) + $(on_lists) * 4)) -ge $(($1 - 4096)) ]; }
 cma_says() { echo "CmaFree $(meminfo CmaFree), pages on lists $(on_lists)"; }
-goes() { echo 1 > $tagstore/drain; rmmod mmkit_tagstore; } 2> /dev/null
 refuses() { rmmod mmkit_tagstore 2>&1 | grep -Eq 'Resource temporarily unavailable|busy'; }
 
 # holds MEGABYTES [START BYTES]: a program has that much tagged, and one page of that memory pinned
@@ -48,7 +47,7 @@ walk
 check "it still works: $(walked tagged_pages) tagged pages, none without room" \
 	[ "$(walked violations)" = 0 -a "$(walked tagged_pages)" -ge 16384 ]
 ends
-check "without that program it goes" wait_for 20 goes
+check "without that program it goes" wait_for 20 tagstore_goes
 
 # --- what it leaves ---
 check "it leaves no storage that is lent" all_silent || silent

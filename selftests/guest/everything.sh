@@ -181,8 +181,6 @@ _all_right()
 
 all_right() { check "$1: table, books, fuses, pages and text are right" _all_right; }
 
-_tagstore_goes() { echo 1 > $tagstore/drain; rmmod mmkit_tagstore; } 2> /dev/null
-
 _caches_empty() { um_empty && [ "$(um_value in_use_bytes)" = 0 ] && [ "$(um_value quarantined_bytes)" = 0 ]; }
 
 # --- begin and end ---------------------------------------------------------------------------------
@@ -212,7 +210,7 @@ all_unload()
 		kill -USR1 $tagger
 		wait $tagger
 		check "data and tags are what they were: $(tail -n 1 /tmp/all.tagged)" grep -q ', 0 wrong' /tmp/all.tagged
-		check "nothing is tagged any more, and the manager of storage goes" wait_for 20 _tagstore_goes
+		check "nothing is tagged any more, and the manager of storage goes" wait_for 20 tagstore_goes
 	fi
 	tell text drop
 	unload mmkit_test_text

@@ -3,6 +3,7 @@
 # Helpers for cases about tag storage; sourced after lib.sh.
 #
 #   load_tagstore [P=V...]        loads the manager for the storage of this machine
+#   tagstore_goes                 empties its pool and unloads it; it cannot go while something is tagged
 #   tagstore FILE                 what a sysfs file of the manager says
 #   tagstat KEY                   a number of its statistics
 #   meminfo KEY                   a number of /proc/meminfo
@@ -37,6 +38,8 @@ load_tagstore()
 {
 	load mmkit_tagstore give_back=1 "$@"
 }
+
+tagstore_goes() { echo 1 > $tagstore/drain; rmmod mmkit_tagstore; } 2> /dev/null
 
 tagstore() { cat "$tagstore/$1"; }
 tagstat() { awk -v key="$1" '$1 == key { print $2 }' $mmkit_debugfs/tagstore/stats; }
