@@ -115,8 +115,9 @@ all_rest()
 
 # --- what must be right ------------------------------------------------------------------------
 
-# The table has 2 bytes for each page of the blocks that are online, and none for others.
-_table_follows()
+# The table has 2 bytes for each page of the blocks that are online, and none for others. A device that
+# has the memory it was to have can still be about to bring the last block online.
+_table_matches()
 {
 	local memory=/sys/devices/system/memory online have want
 	online=$(cat $memory/memory[0-9]*/state | grep -vcx offline)
@@ -124,6 +125,8 @@ _table_follows()
 	want=$((online * 0x$(cat $memory/block_size_bytes) / page * 2))
 	[ "$have" -eq "$want" ] || { echo "the table has $have bytes for $online blocks, not $want"; false; }
 }
+
+_table_follows() { wait_for 3 _table_matches > /dev/null || _table_matches; }
 
 # Who adds or takes memory changes one after the other.
 _managed_is_total()
