@@ -556,6 +556,39 @@ enum scan_result { MMKIT_SCAN_FAIL };
 #error "mmkit: does not know how this kernel tags pages"
 #endif
 
+/* What an entry of a page table says of swap, and the swap cache. */
+#if defined(MMKIT_HAVE_SWAP_ENTRIES_PLAIN)
+#define mmkit_swap_entry(pte, entry)							\
+({											\
+	*(entry) = pte_to_swp_entry(pte);						\
+	!non_swap_entry(*(entry));							\
+})
+#define MMKIT_SWAP_CACHE_ARGS	(swp_entry_t entry, struct vm_area_struct *vma, unsigned long addr)
+#define mmkit_swap_cache_get(fn, entry, vmf)	fn(entry, (vmf)->vma, (vmf)->address)
+#elif defined(MMKIT_HAVE_SWAP_ENTRIES_SOFTLEAF)
+#define mmkit_swap_entry(pte, entry)							\
+({											\
+	*(entry) = softleaf_from_pte(pte);						\
+	softleaf_is_swap(*(entry));							\
+})
+#define MMKIT_SWAP_CACHE_ARGS	(swp_entry_t entry)
+#define mmkit_swap_cache_get(fn, entry, vmf)	fn(entry)
+#else
+#error "mmkit: does not know how this kernel writes down what is swapped out"
+#endif
+#ifdef MMKIT_HAVE_MTE_SYNC_OLD_PTE
+#define MMKIT_SWAPIN_RET	struct page *
+#define mmkit_swapin(fn, entry, gfp, vmf)						\
+({											\
+	struct page *page_ = fn(entry, gfp, vmf);					\
+											\
+	page_ ? page_folio(page_) : NULL;						\
+})
+#else
+#define MMKIT_SWAPIN_RET	struct folio *
+#define mmkit_swapin(fn, entry, gfp, vmf)	fn(entry, gfp, vmf)
+#endif
+
 /* On 7.x they are a structure of one word. */
 static inline unsigned long *mmkit_page_flags(struct page *page)
 {

@@ -4,14 +4,10 @@
  * in storage that is taken already, or no tags are written.
  *
  *	copy_highpage		a copy of a tagged page: without room only the data is copied
- *	mte_restore_tags	tags come back from swap: without room they are dropped. Pages
- *				that had none come here, too, and room is only held for them
  *	migrate_folio, migrate_folio_extra
  *				a tagged page moves: without room at its destination it stays
  *	alloc_migration_target	where a tagged page may go: a page of the pool, if it has one
  *	collapse_file		pages of tmpfs become one huge page: not when one is tagged
- *	mte_save_tags		a tagged page is swapped out: it is not, because where it comes
- *				back cannot be caught on every path
  *	tag_clear_highpages	the page allocator clears tags for the huge zero page, of which
  *				no tagged area sees anything: it gets none
  *	mte_sync_tags		the last place, under the lock of the page table: what comes
@@ -21,7 +17,6 @@
 #include <linux/migrate.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/swapops.h>
 
 #include <linux/pagemap.h>
 
@@ -33,9 +28,6 @@ struct collapse_control;
 
 MMKIT_REDIRECT_DECLARE(copy, void, copy_highpage, (struct page *to, struct page *from));
 MMKIT_REDIRECT_DECLARE(sync, void, mte_sync_tags, MMKIT_MTE_SYNC_ARGS);
-MMKIT_REDIRECT_DECLARE(restore, MMKIT_MTE_RESTORE_RET, mte_restore_tags,
-		       (swp_entry_t entry, struct page *page));
-MMKIT_REDIRECT_DECLARE(save, int, mte_save_tags, (struct page *page));
 MMKIT_REDIRECT_DECLARE(target, MMKIT_TARGET_TYPE, alloc_migration_target, MMKIT_TARGET_ARGS);
 MMKIT_REDIRECT_DECLARE(collapse, MMKIT_COLLAPSE_RET, collapse_file,
 		       (struct mm_struct *mm, unsigned long addr, struct file *file,
@@ -90,36 +82,6 @@ static noinline void mmkit_redirect_fn_copy(struct page *to, struct page *from)
 		mmkit_ts_count(TS_STAT_DROPPED_TAGS, 1);
 	}
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_COPY]);
-}
-
-static noinline MMKIT_MTE_RESTORE_RET mmkit_redirect_fn_restore(swp_entry_t entry,
-								struct page *page)
-{
-	bool restored = false;
-
-	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_RESTORE]);
-	/* Every page from swap comes here, and few had tags: what has none must not count. */
-	if (mmkit_ts_hold(page_to_pfn(page))) {
-		restored = mmkit_mte_restore(mmkit_original(restore), entry, page);
-		mmkit_ts_unhold(page_to_pfn(page), mmkit_ts_carries_tags(page));
-	} else {
-		mmkit_ts_count(TS_STAT_DROPPED_TAGS, 1);
-	}
-	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_RESTORE]);
-	return MMKIT_MTE_RESTORED(restored);
-}
-
-static noinline int mmkit_redirect_fn_save(struct page *page)
-{
-	int err = 0;
-
-	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_SAVE]);
-	if (mmkit_ts_carries_tags(page)) {
-		mmkit_ts_count(TS_STAT_NO_SWAP, 1);
-		err = -ENOMEM;
-	}
-	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_SAVE]);
-	return err;
 }
 
 static bool folio_carries_tags(struct folio *folio)
@@ -240,8 +202,6 @@ void mmkit_ts_copy_rows(struct mmkit_redirect *rows)
 	static const struct mmkit_redirect mine[] = {
 		[TS_ROW_COPY]		= MMKIT_REDIRECT_ROW(copy),
 		[TS_ROW_SYNC]		= MMKIT_REDIRECT_ROW(sync),
-		[TS_ROW_RESTORE]	= MMKIT_REDIRECT_ROW(restore),
-		[TS_ROW_SAVE]		= MMKIT_REDIRECT_ROW(save),
 		[TS_ROW_MIGRATE]	= MMKIT_REDIRECT_ROW(migrate),
 		[TS_ROW_COLLAPSE]	= MMKIT_REDIRECT_ROW(collapse),
 		[TS_ROW_TARGET]		= MMKIT_REDIRECT_ROW(target),

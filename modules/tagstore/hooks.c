@@ -3,8 +3,8 @@
  * Where pages become tagged: the places that may sleep.
  *
  *	vma_alloc_folio		every page for a tagged area: first touch, copy on write, fork
- *				of pinned pages, userfaultfd copy, swap in. It comes from the
- *				pool, and its tags are cleared when there is room for them,
+ *				of pinned pages, userfaultfd copy, swap in without readahead.
+ *				It comes from the pool, and its tags are cleared when there is room for them,
  *				not by the page allocator
  *	mprotect_fixup		memory that exists becomes tagged
  *	shmem_fault		a page of tmpfs is mapped with tags: room is made with the
@@ -16,7 +16,7 @@
  *				lies in storage, and taking storage waits for no other lock of it
  *	kvm_vm_ioctl_enable_cap	guests tag pages under a lock: refused
  *
- * copy.c has those that may not sleep, and hugetlb.c those of hugetlbfs.
+ * copy.c has those that may not sleep, swap.c those of swap, hugetlb.c those of hugetlbfs.
  *
  * The original of vma_alloc_folio is called under the lock of a folio by the one
  * path that copies for KSM. Who may sleep is a list of callers; whoever is not on
@@ -49,12 +49,6 @@ MMKIT_REDIRECT_DECLARE(thp, MMKIT_THP_RET, MMKIT_THP_NAME, MMKIT_THP_ARGS);
 MMKIT_REDIRECT_DECLARE(mfill, int, mfill_atomic_install_pte, MMKIT_MFILL_ARGS);
 MMKIT_REDIRECT_DECLARE(kvm_cap, int, kvm_vm_ioctl_enable_cap,
 		       (struct kvm *kvm, struct kvm_enable_cap *cap));
-
-/* Pages for no area in particular come without one. */
-static bool tagged_area(const struct vm_area_struct *vma)
-{
-	return vma && vma->vm_flags & VM_MTE;
-}
 
 /* --- who may sleep ------------------------------------------------------------ */
 
@@ -218,6 +212,48 @@ out:
 	return folio;
 }
 
+/* --- room for what exists ------------------------------------------------------------ */
+
+bool mmkit_ts_folio_reserved(struct folio *folio)
+{
+	unsigned long pfn = folio_pfn(folio), end = pfn + folio_nr_pages(folio);
+
+	for (; pfn < end; pfn++) {
+		if (!mmkit_ts_reserved(pfn))
+			return false;
+	}
+	return true;
+}
+
+/* Room for the tags of the folio that a page is part of; all of it, whatever is mapped. */
+static int reserve_folio(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), TS_PATIENT);
+}
+
+vm_fault_t mmkit_ts_fault_again(struct page *page)
+{
+	unsigned long pfn = page_to_pfn(page);
+	int err;
+
+	/* From storage it has to go, and can while we do not hold it. */
+	if (mmkit_ts_is_storage(pfn)) {
+		put_page(page);
+		err = mmkit_ts_evacuate(pfn, 1, TS_PATIENT);
+	} else {
+		err = reserve_folio(page);
+		put_page(page);
+	}
+	if (!err || err == -EINTR)
+		return VM_FAULT_NOPAGE;
+	if (err == -ENOMEM)
+		return VM_FAULT_OOM;
+	mmkit_ts_count(TS_STAT_SIGBUS, 1);
+	return VM_FAULT_SIGBUS;
+}
+
 /* --- memory that exists becomes tagged -------------------------------------------- */
 
 /* Pages that must stay where they are until they are tagged. */
@@ -255,16 +291,23 @@ static void release_held(struct held *all)
 	}
 }
 
-/* Room for the tags of the folio that a page is part of; all of it, whatever is mapped. */
-static int reserve_folio(struct page *page)
+/*
+ * A page of a file that is just being moved is mapped nowhere, and will be when it has been
+ * moved. Whoever moves it has it locked.
+ */
+static long wait_for_file_page(struct vm_area_struct *vma, unsigned long addr, struct page **page)
 {
-	struct folio *folio = page_folio(page);
+	struct page *cached;
 
-	return mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), TS_PATIENT);
+	cached = find_get_page(vma->vm_file->f_mapping, linear_page_index(vma, addr));
+	if (!cached)
+		return 0;
+	folio_wait_locked(page_folio(cached));
+	put_page(cached);
+	return mmkit_get_mapped_page(vma->vm_mm, addr, page);
 }
 
-/* One page of an area, held; NULL where there is none, or an error. */
-static struct page *mapped_page(struct vm_area_struct *vma, unsigned long addr, bool write)
+struct page *mmkit_ts_mapped_page(struct vm_area_struct *vma, unsigned long addr, bool write)
 {
 	struct page *page = NULL;
 	long got;
@@ -273,6 +316,8 @@ static struct page *mapped_page(struct vm_area_struct *vma, unsigned long addr, 
 	/* What is swapped out comes back; in an area of a file that fills holes, too. */
 	if (got != 1 && vma->anon_vma)
 		got = mmkit_get_page_from_swap(vma->vm_mm, addr, &page);
+	else if (got != 1 && vma->vm_file && !is_vm_hugetlb_page(vma))
+		got = wait_for_file_page(vma, addr, &page);
 	if (got == 1 && write) {
 		put_page(page);
 		got = mmkit_get_page_to_write(vma->vm_mm, addr, &page);
@@ -301,7 +346,7 @@ static int prepare_page(struct vm_area_struct *vma, unsigned long addr, struct h
 	/* What lies beside it in the area need not lie beside it in the folio. */
 	*step = is_vm_hugetlb_page(vma) ? huge_page_size(hstate_vma(vma)) : PAGE_SIZE;
 	for (tries = 0; ; tries++) {
-		page = mapped_page(vma, addr, write);
+		page = mmkit_ts_mapped_page(vma, addr, write);
 		if (IS_ERR_OR_NULL(page))
 			return PTR_ERR_OR_ZERO(page);
 		pfn = page_to_pfn(page);
@@ -374,41 +419,16 @@ static noinline int mmkit_redirect_fn_mprotect MMKIT_MPROTECT_ARGS
 
 /* --- tmpfs ------------------------------------------------------------------------- */
 
-static bool folio_reserved(struct folio *folio)
-{
-	unsigned long pfn = folio_pfn(folio), end = pfn + folio_nr_pages(folio);
-
-	for (; pfn < end; pfn++) {
-		if (!mmkit_ts_reserved(pfn))
-			return false;
-	}
-	return true;
-}
-
 /* The page came locked. Without room it is unlocked, gets some, and the fault comes again. */
 static vm_fault_t shmem_prepare(struct vm_fault *vmf, vm_fault_t ret)
 {
-	struct folio *folio = page_folio(vmf->page);
-	unsigned long pfn = page_to_pfn(vmf->page);
-	int err;
+	struct page *page = vmf->page;
 
-	if (folio_reserved(folio))
+	if (mmkit_ts_folio_reserved(page_folio(page)))
 		return ret;
-	folio_unlock(folio);
-	if (mmkit_ts_is_storage(pfn)) {
-		folio_put(folio);
-		err = mmkit_ts_evacuate(pfn, 1, TS_PATIENT);
-	} else {
-		err = reserve_folio(vmf->page);
-		folio_put(folio);
-	}
+	unlock_page(page);
 	vmf->page = NULL;
-	if (!err || err == -EINTR)
-		return VM_FAULT_NOPAGE;
-	if (err == -ENOMEM)
-		return VM_FAULT_OOM;
-	mmkit_ts_count(TS_STAT_SIGBUS, 1);
-	return VM_FAULT_SIGBUS;
+	return mmkit_ts_fault_again(page);
 }
 
 static noinline vm_fault_t mmkit_redirect_fn_shmem(struct vm_fault *vmf)
@@ -561,6 +581,7 @@ int mmkit_ts_hooks_init(bool simulate)
 	if (err)
 		goto err_ksyms;
 	mmkit_ts_copy_rows(mmkit_ts_rows);
+	mmkit_ts_swap_rows(mmkit_ts_rows);
 	mmkit_ts_hugetlb_rows(mmkit_ts_rows);
 	err = mmkit_redirect_enable(&table);
 	if (err)

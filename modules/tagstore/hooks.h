@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What hooks.c and copy.c share: the one table of redirects. */
+/* What the files of hooks share: the one table of redirects. */
 #ifndef TS_HOOKS_H
 #define TS_HOOKS_H
 
@@ -15,8 +15,8 @@
 enum {
 	TS_ROW_VMA_ALLOC, TS_ROW_MPROTECT, TS_ROW_SHMEM, TS_ROW_MAP_PAGES, TS_ROW_THP,
 	TS_ROW_MFILL, TS_ROW_KVM_CAP,
-	TS_ROW_COPY, TS_ROW_SYNC, TS_ROW_RESTORE, TS_ROW_SAVE,
-	TS_ROW_TARGET, TS_ROW_COLLAPSE,
+	TS_ROW_SWAP_IN, TS_ROW_SWAPOFF, TS_ROW_RESTORE, TS_ROW_SAVE,
+	TS_ROW_COPY, TS_ROW_SYNC, TS_ROW_TARGET, TS_ROW_COLLAPSE,
 #ifdef MMKIT_HAVE_TAG_CLEAR_HIGHPAGES
 	TS_ROW_CLEAR,
 #endif
@@ -31,6 +31,25 @@ enum {
 };
 
 extern struct mmkit_redirect mmkit_ts_rows[TS_NR_ROWS];
+
+/* Pages for no area in particular come without one. */
+static inline bool tagged_area(const struct vm_area_struct *vma)
+{
+	return vma && vma->vm_flags & VM_MTE;
+}
+
+/* Is there room for all of it? */
+bool mmkit_ts_folio_reserved(struct folio *folio);
+/*
+ * A fault found @page, which has no room: it gets some, or leaves storage, and the fault comes
+ * again, or fails. The caller has it held and not locked, and holds it no more afterwards.
+ */
+vm_fault_t mmkit_ts_fault_again(struct page *page);
+/*
+ * One page of an area, held, with the lock of its mm; brought back if it is swapped out. To be
+ * written if @write. NULL where there is none, or an error.
+ */
+struct page *mmkit_ts_mapped_page(struct vm_area_struct *vma, unsigned long addr, bool write);
 
 /*
  * What the load of the manager has come to. Tagged pages in storage move out first, to
@@ -52,7 +71,8 @@ void mmkit_ts_zero_exit(void);
 /* A tagged folio is the huge one, and is held from now on: the reference of the caller. */
 bool mmkit_ts_zero_keep(struct folio *folio);
 
-/* Fill in the rows of copy.c and hugetlb.c. */
+/* Fill in the rows of swap.c, copy.c and hugetlb.c. */
+void mmkit_ts_swap_rows(struct mmkit_redirect *rows);
 void mmkit_ts_copy_rows(struct mmkit_redirect *rows);
 void mmkit_ts_hugetlb_rows(struct mmkit_redirect *rows);
 
@@ -74,11 +94,18 @@ static inline bool mmkit_ts_carries_tags(struct page *page)
 #endif
 
 #define TS_LOST_CLEAR	"tags cannot be cleared when there is room for them"
+#define TS_LOST_SWAP	"what comes back from swap can lie where no tags may be"
 #define TS_KSYMS(X)									\
 	X(REQUIRED, void, mte_clear_page_tags, (void *addr), TS_LOST_CLEAR)		\
 	X(REQUIRED, void, mte_zero_clear_page_tags, (void *addr), TS_LOST_CLEAR)	\
 	X(REQUIRED, int, force_sig_fault, (int sig, int code, void __user *addr),	\
 	  "a task whose page cannot be tagged would fault for ever")			\
+	X(REQUIRED, struct swap_info_struct *, get_swap_device, (swp_entry_t entry),	\
+	  TS_LOST_SWAP)									\
+	X(REQUIRED, struct folio *, swap_cache_get_folio, MMKIT_SWAP_CACHE_ARGS,		\
+	  TS_LOST_SWAP)									\
+	X(REQUIRED, MMKIT_SWAPIN_RET, swapin_readahead,					\
+	  (swp_entry_t entry, gfp_t gfp_mask, struct vm_fault *vmf), TS_LOST_SWAP)	\
 	TS_HUGETLB_KSYMS(X)
 
 MMKIT_KSYM_DECLARE_TABLE(TS_KSYMS)

@@ -1169,14 +1169,16 @@ static void pin_one(char *mem, size_t all, uint64_t start, uint64_t bytes)
 	need(0, "no page there");
 }
 
-static volatile sig_atomic_t asked, unwanted;
+static volatile sig_atomic_t asked, unwanted, wanted;
 
 static void on_question(int sig)
 {
 	if (sig == SIGUSR1)
 		asked = 1;
-	else
+	else if (sig == SIGUSR2)
 		unwanted = 1;
+	else
+		wanted = 1;
 }
 
 __attribute__((noreturn))
@@ -1189,6 +1191,7 @@ static void hold(size_t bytes, char **where)
 	use_tags();
 	sigaction(SIGUSR1, &question, NULL);
 	sigaction(SIGUSR2, &question, NULL);
+	sigaction(SIGHUP, &question, NULL);
 	for (at = 0; at < bytes; at += page)
 		*(volatile uint64_t *)set_tag(mem + at, tag_of(at, 1)) = data_of(at, 1);
 	if (where)
@@ -1196,11 +1199,16 @@ static void hold(size_t bytes, char **where)
 	puts("ready");
 	fflush(stdout);
 	for (; !asked; usleep(100000)) {
-		if (!unwanted)
-			continue;
-		unwanted = 0;
-		call(!madvise(mem, bytes, MADV_PAGEOUT), "MADV_PAGEOUT");
-		printf("%zu swapped out\n", swapped_pages(mem, bytes));
+		if (unwanted) {
+			unwanted = 0;
+			call(!madvise(mem, bytes, MADV_PAGEOUT), "MADV_PAGEOUT");
+			printf("%zu swapped out\n", swapped_pages(mem, bytes));
+		}
+		if (wanted) {
+			wanted = 0;
+			call(!madvise(mem, bytes, MADV_WILLNEED), "MADV_WILLNEED");
+			puts("read ahead");
+		}
 		fflush(stdout);
 	}
 	for (at = 0; at < bytes; at += page)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# A page that comes back from swap without tags needs no room, though there may be some: it keeps no
-# storage, and does not keep the manager from going.
-# vm: arch=arm64 mem=1056M dtb=tagstore_small smp=2 check=6.1,7.3
+# What comes back from swap. Without tags it needs no room, though there may be some: it keeps no storage,
+# and does not keep the manager from going. With tags it has room, wherever it was read to before.
+# vm: arch=arm64 mem=1056M dtb=tagstore_small smp=2 check=6.1,6.12,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/tagstore.sh
@@ -22,3 +22,56 @@ check "no late reservation" [ "$(tagstore late_reservations)" = 0 ]
 check "what has no tags keeps no storage" at_rest || cat $mmkit_debugfs/tagstore/blocks
 check "and the manager goes" wait_for 10 tagstore_goes
 kill $plain
+wait $plain
+
+# swapped MEGABYTES: a program has so many tagged pages, and all of them are swapped out
+swapped() {
+	/mmkit/bin/mte_paths hold $1 > /tmp/held 2>&1 &
+	holder=$!
+	wait_for 60 grep -q ready /tmp/held
+	kill -USR2 $holder
+	wait_for 20 grep -q 'swapped out' /tmp/held
+}
+
+# right WHAT: they have their data and tags, and room
+right() {
+	kill -USR1 $holder
+	wait $holder
+	check "$1: $(tail -n 1 /tmp/held)" grep -Eqx '[0-9]+ pages, 0 wrong' /tmp/held
+	check "$1: $(watched mte_restore_page_tags) with tags, none without room" \
+		[ "$(watched mte_restore_page_tags)" -ge 1000 -a "$(watched violations)" = 0 ] || violations
+	check "$1: no late reservation" [ "$(tagstore late_reservations)" = 0 ]
+	check "$1: the fuse is whole" sh -c "! grep '^blown' $tagstore/state"
+	check "$1: nothing is kept" at_rest
+}
+
+# What is free is storage for the most part, so that readahead takes pages of it.
+swapped 16 || fail "a program has tagged pages in swap before the manager is there"
+load_tagstore || exit 1
+/mmkit/bin/touch_pages anon $(($(meminfo MemFree) / 1024 - 72)) > /tmp/touched &
+toucher=$!
+wait_for 60 grep -q ready /tmp/touched
+watched_again
+free=$(meminfo CmaFree)
+kill -HUP $holder
+check "tagged pages are read ahead" wait_for 20 grep -q 'read ahead' /tmp/held
+echo "$((free - $(meminfo CmaFree))) kB more of storage are in use"
+right "read ahead, and used then"
+kill $toucher
+wait $toucher
+
+# So does swapoff().
+unload mmkit_tagstore
+swapped 16 || fail "a program has tagged pages in swap before the manager is there"
+load_tagstore || exit 1
+/mmkit/bin/touch_pages anon $(($(meminfo MemFree) / 1024 - 72)) > /tmp/touched &
+toucher=$!
+wait_for 60 grep -q ready /tmp/touched
+watched_again
+kill -HUP $holder
+check "tagged pages are read ahead once more" wait_for 20 grep -q 'read ahead' /tmp/held
+check "there is no more swap" swapoff /dev/zram0
+right "back when there was no more swap"
+kill $toucher
+wait $toucher
+check "and the manager goes again" wait_for 10 tagstore_goes
