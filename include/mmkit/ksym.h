@@ -95,7 +95,7 @@ struct mmkit_ksym_table {
 
 #define MMKIT_KSYM_DEFINE(kind, ret, name, args, lost)			\
 	DEFINE_STATIC_CALL_NULL(mmkit_ksym_##name, mmkit_ksym_proto_##name);	\
-	MODULE_INFO(symbol, MMKIT_KSYM_INFO_##kind #ret " " #name __stringify(args));
+	MODULE_INFO(symbol, MMKIT_KSYM_INFO_##kind __stringify(ret) " " #name __stringify(args));
 
 #define MMKIT_KSYM_DATA_DEFINE(kind, name, lost)			\
 	MODULE_INFO(symbol, MMKIT_KSYM_INFO_##kind "data " #name);
@@ -103,7 +103,7 @@ struct mmkit_ksym_table {
 #define MMKIT_KSYM_ROW(kind, ret, sym, args, text)			\
 	{								\
 		.name	= #sym,						\
-		.proto	= #ret " " __stringify(args),			\
+		.proto	= __stringify(ret) " " __stringify(args),		\
 		.lost	= text,						\
 		.flags	= MMKIT_KSYM_##kind,				\
 		.key	= &STATIC_CALL_KEY(mmkit_ksym_##sym),		\

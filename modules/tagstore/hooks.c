@@ -4,8 +4,8 @@
  *
  *	vma_alloc_folio		every page for a tagged area: first touch, copy on write, fork
  *				of pinned pages, userfaultfd copy, swap in without readahead.
- *				It comes from the pool, and its tags are cleared when there is room for them,
- *				not by the page allocator
+ *				It comes from the pool, and its tags are cleared when there
+ *				is room for them, not by the page allocator
  *	mprotect_fixup		memory that exists becomes tagged
  *	shmem_fault		a page of tmpfs is mapped with tags: room is made with the
  *				folio unlocked, and the fault tried again
