@@ -111,10 +111,15 @@ static const char *not_kept(unsigned long pfn)
 	return NULL;
 }
 
-/* Of a hugetlb page the head alone says that it is tagged. */
+/* Of a hugetlb page the head alone says that it is tagged, and the kernel's helper is not for those. */
+static bool has_mark(struct page *page)
+{
+	return test_bit(PG_mte_tagged, (unsigned long *)&page->flags);
+}
+
 static bool is_tagged(struct page *page)
 {
-	return page_mte_tagged(page) || (PageHuge(page) && page_mte_tagged(compound_head(page)));
+	return has_mark(page) || (PageHuge(page) && has_mark(compound_head(page)));
 }
 
 /* --- first check: at the write ---------------------------------------------- */
