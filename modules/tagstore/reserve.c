@@ -97,7 +97,8 @@ int mmkit_ts_take(struct ts_region *region, unsigned long block, unsigned long n
 
 /*
  * Data in storage has no place to go, and the kernel kills nobody for pages to migrate to.
- * For these it does.
+ * For these it does. A huge page that finds no place as one, nor the pages to be split into,
+ * is said to be busy.
  */
 static void make_place(void)
 {
@@ -124,8 +125,7 @@ static bool again(int *err, unsigned int try, unsigned int tries)
 		*err = -EINTR;
 		return false;
 	}
-	if (*err == -ENOMEM)
-		make_place();
+	make_place();
 	mmkit_ts_count(TS_STAT_RETRIES, 1);
 	schedule_timeout_killable(1UL << (try - 1));
 	return true;

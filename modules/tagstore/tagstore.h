@@ -102,7 +102,7 @@ static inline bool mmkit_ts_is_storage(unsigned long pfn)
 #define TS_NOW		0	/* not at all, and without sleeping */
 #define TS_ONCE		1	/* there is other memory to be had */
 #define TS_SOON		5	/* a jiffy between them */
-#define TS_PATIENT	10	/* 1, 2, 4.. jiffies between them: two seconds with 250 Hz */
+#define TS_PATIENT	12	/* 1, 2, 4.. jiffies between them: eight seconds with 250 Hz */
 
 /* For those who try other pages first: the last of them is worth waiting for. */
 static inline unsigned int mmkit_ts_patience(unsigned int others)
