@@ -589,6 +589,13 @@ enum scan_result { MMKIT_SCAN_FAIL };
 #define mmkit_swapin(fn, entry, gfp, vmf)	fn(entry, gfp, vmf)
 #endif
 
+/* Since 7.3 userfaultfd can keep pages from being read, too. */
+#ifdef VM_UFFD_RWP
+#define mmkit_uffd_rwp(vma)	((vma)->vm_flags & VM_UFFD_RWP)
+#else
+#define mmkit_uffd_rwp(vma)	false
+#endif
+
 /* On 7.x they are a structure of one word. */
 static inline unsigned long *mmkit_page_flags(struct page *page)
 {

@@ -8,7 +8,7 @@
  *				is room for them, not by the page allocator
  *	mprotect_fixup		memory that exists becomes tagged
  *	shmem_fault		a page of tmpfs is mapped with tags: room is made with the
- *				folio unlocked, and the fault tried again
+ *				folio unlocked, and then it is asked for again
  *	filemap_map_pages	maps around a fault under locks: not for tagged areas
  *	__thp_vma_allowable_orders, hugepage_vma_check
  *				no huge pages in tagged areas: their room cannot be had in time
@@ -29,6 +29,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
@@ -226,29 +227,49 @@ bool mmkit_ts_folio_reserved(struct folio *folio)
 }
 
 /* Room for the tags of the folio that a page is part of; all of it, whatever is mapped. */
-static int reserve_folio(struct page *page)
+static int reserve_folio(struct page *page, unsigned int tries)
 {
 	struct folio *folio = page_folio(page);
 
-	return mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), TS_PATIENT);
+	return mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), tries);
 }
 
-vm_fault_t mmkit_ts_fault_again(struct page *page)
+/* What is in a page goes to another one, whose tags want other storage; outside storage, too. */
+static void move_away(unsigned long pfn)
+{
+	unsigned int flags = memalloc_pin_save();
+
+	if (!mmkit_contig_take(pfn, pfn + 1, false))
+		free_contig_range(pfn, 1);
+	memalloc_pin_restore(flags);
+}
+
+int mmkit_ts_make_room(struct page *page, unsigned int others)
 {
 	unsigned long pfn = page_to_pfn(page);
+	bool movable = !PageHuge(page);
 	int err;
 
 	/* From storage it has to go, and can while we do not hold it. */
 	if (mmkit_ts_is_storage(pfn)) {
 		put_page(page);
-		err = mmkit_ts_evacuate(pfn, 1, TS_PATIENT);
-	} else {
-		err = reserve_folio(page);
-		put_page(page);
+		return mmkit_ts_evacuate(pfn, 1, TS_PATIENT);
 	}
-	if (!err || err == -EINTR)
-		return VM_FAULT_NOPAGE;
-	if (err == -ENOMEM)
+	err = reserve_folio(page, movable ? mmkit_ts_patience(others) : TS_PATIENT);
+	put_page(page);
+	if (err != -EBUSY || !movable || others >= TS_OTHER_PAGES - 1)
+		return err;
+	move_away(pfn);
+	return 0;
+}
+
+vm_fault_t mmkit_ts_fault_failed(const struct vm_area_struct *vma, int err)
+{
+	/* Who is killed while the kernel touches his memory would come back for ever. */
+	if (err == -ENOMEM || err == -EINTR)
+		return VM_FAULT_OOM;
+	/* A process dies of its own faults alone. */
+	if (vma->vm_mm != current->mm)
 		return VM_FAULT_OOM;
 	mmkit_ts_count(TS_STAT_SIGBUS, 1);
 	return VM_FAULT_SIGBUS;
@@ -293,31 +314,68 @@ static void release_held(struct held *all)
 
 /*
  * A page of a file that is just being moved is mapped nowhere, and will be when it has been
- * moved. Whoever moves it has it locked.
+ * moved. Whoever moves it has it locked. Was there one?
  */
-static long wait_for_file_page(struct vm_area_struct *vma, unsigned long addr, struct page **page)
+static bool wait_for_file_page(struct vm_area_struct *vma, unsigned long addr)
 {
-	struct page *cached;
+	struct page *page;
+	bool moved;
 
-	cached = find_get_page(vma->vm_file->f_mapping, linear_page_index(vma, addr));
-	if (!cached)
-		return 0;
-	folio_wait_locked(page_folio(cached));
-	put_page(cached);
-	return mmkit_get_mapped_page(vma->vm_mm, addr, page);
+	page = find_get_page(vma->vm_file->f_mapping, linear_page_index(vma, addr));
+	if (!page)
+		return false;
+	moved = folio_test_locked(page_folio(page));
+	if (moved)
+		folio_wait_locked(page_folio(page));
+	put_page(page);
+	return moved;
+}
+
+/* Is something huge there, mapped or just being moved? It is read once, with the lock of the mm. */
+static bool huge_at(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t pgd = READ_ONCE(*pgd_offset(mm, addr));
+	p4d_t *p4d, p4d_now;
+	pud_t *pud, pud_now;
+	pmd_t pmd;
+
+	if (pgd_none(pgd))
+		return false;
+	p4d = p4d_offset(pgd_offset(mm, addr), addr);
+	p4d_now = READ_ONCE(*p4d);
+	if (p4d_none(p4d_now))
+		return false;
+	pud = pud_offset(p4d, addr);
+	pud_now = READ_ONCE(*pud);
+	if (pud_none(pud_now))
+		return false;
+	if (!pud_table(pud_now))
+		return true;
+	pmd = READ_ONCE(*pmd_offset(pud, addr));
+	return !pmd_none(pmd) && !pmd_table(pmd);
 }
 
 struct page *mmkit_ts_mapped_page(struct vm_area_struct *vma, unsigned long addr, bool write)
 {
+	bool ours = !(vma->vm_flags & (VM_IO | VM_PFNMAP)), huge, again;
 	struct page *page = NULL;
+	unsigned int tries = 0;
 	long got;
 
-	got = mmkit_get_mapped_page(vma->vm_mm, addr, &page);
-	/* What is swapped out comes back; in an area of a file that fills holes, too. */
-	if (got != 1 && vma->anon_vma)
-		got = mmkit_get_page_from_swap(vma->vm_mm, addr, &page);
-	else if (got != 1 && vma->vm_file && !is_vm_hugetlb_page(vma))
-		got = wait_for_file_page(vma, addr, &page);
+	do {
+		huge = ours && huge_at(vma->vm_mm, addr);
+		got = mmkit_get_mapped_page(vma->vm_mm, addr, &page);
+		/* What is swapped out comes back; in an area of a file that fills holes, too. */
+		if (got != 1 && vma->anon_vma)
+			got = mmkit_get_page_from_swap(vma->vm_mm, addr, &page);
+		again = got != 1 && (huge || (ours && vma->vm_file &&
+					      wait_for_file_page(vma, addr)));
+		if (again && (fatal_signal_pending(current) || ++tries > HZ))
+			return ERR_PTR(-EBUSY);
+		/* Nobody asks for what is huge and is just being moved, so nobody waits for it. */
+		if (again && huge)
+			schedule_timeout_killable(1);
+	} while (again);
 	if (got == 1 && write) {
 		put_page(page);
 		got = mmkit_get_page_to_write(vma->vm_mm, addr, &page);
@@ -339,42 +397,38 @@ static int prepare_page(struct vm_area_struct *vma, unsigned long addr, struct h
 			unsigned long *step)
 {
 	bool write = false;
+	unsigned int tries;
 	struct page *page;
-	unsigned long pfn;
-	int err, tries;
+	int err;
 
 	/* What lies beside it in the area need not lie beside it in the folio. */
 	*step = is_vm_hugetlb_page(vma) ? huge_page_size(hstate_vma(vma)) : PAGE_SIZE;
-	for (tries = 0; ; tries++) {
+	for (tries = 0; tries <= TS_OTHER_PAGES; tries++) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		page = mmkit_ts_mapped_page(vma, addr, write);
 		if (IS_ERR_OR_NULL(page))
 			return PTR_ERR_OR_ZERO(page);
-		pfn = page_to_pfn(page);
-		/* The zero page has its room for ever, and carries no mark. */
-		if (is_zero_pfn(pfn)) {
-			put_page(page);
-			return 0;
-		}
-		/* The huge one has no room: the area gets a page of its own. */
+		/* The huge one of zeros has no room: the area gets a page of its own. */
 		write = huge_zero(vma, page);
-		if (!write && !mmkit_ts_is_storage(pfn))
-			break;
-		/* It has to leave the storage, and can while we do not hold it. */
-		put_page(page);
-		err = write ? 0 : mmkit_ts_evacuate(pfn, 1, TS_PATIENT);
-		if (!err && fatal_signal_pending(current))
-			err = -EINTR;
-		if (!err && tries == TS_OTHER_PAGES)
-			err = -EBUSY;
+		/* The zero page has its room for ever, and carries no mark. */
+		if (write || is_zero_pfn(page_to_pfn(page))) {
+			put_page(page);
+			if (!write)
+				return 0;
+			continue;
+		}
+		if (mmkit_ts_folio_reserved(page_folio(page))) {
+			err = hold_page(held, page);
+			if (err)
+				put_page(page);
+			return err;
+		}
+		err = mmkit_ts_make_room(page, tries);
 		if (err)
 			return err;
 	}
-	err = reserve_folio(page);
-	if (!err)
-		err = hold_page(held, page);
-	if (err)
-		put_page(page);
-	return err;
+	return -EBUSY;
 }
 
 static int prepare_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
@@ -406,12 +460,18 @@ static noinline int mmkit_redirect_fn_mprotect MMKIT_MPROTECT_ARGS
 	int err = 0;
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_MPROTECT]);
-	if (unlikely(newflags & VM_MTE) && untagged_pages(vma)) {
+	if (unlikely(newflags & VM_MTE) && mmkit_uffd_rwp(vma)) {
+		/* Pages there cannot be asked for, and come back by no fault. */
+		err = -EINVAL;
+	} else if (unlikely(newflags & VM_MTE) && untagged_pages(vma)) {
 		/* No fault adds a page behind us. */
 		mmkit_vma_start_write(vma);
 		err = prepare_range(vma, start, end, &held);
 	}
-	err = err ? -ENOMEM : mmkit_original(mprotect) MMKIT_MPROTECT_PASS;
+	if (!err)
+		err = mmkit_original(mprotect) MMKIT_MPROTECT_PASS;
+	else if (err != -EINVAL)
+		err = -ENOMEM;
 	release_held(held);
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_MPROTECT]);
 	return err;
@@ -419,27 +479,46 @@ static noinline int mmkit_redirect_fn_mprotect MMKIT_MPROTECT_ARGS
 
 /* --- tmpfs ------------------------------------------------------------------------- */
 
-/* The page came locked. Without room it is unlocked, gets some, and the fault comes again. */
-static vm_fault_t shmem_prepare(struct vm_fault *vmf, vm_fault_t ret)
+/* The page comes locked. Without room it is unlocked, gets some, and is asked for again. */
+static vm_fault_t shmem_with_room(struct vm_fault *vmf)
 {
-	struct page *page = vmf->page;
+	unsigned int tries;
+	struct page *page;
+	vm_fault_t ret;
+	int err = -EBUSY;
 
-	if (mmkit_ts_folio_reserved(page_folio(page)))
-		return ret;
-	unlock_page(page);
-	vmf->page = NULL;
-	return mmkit_ts_fault_again(page);
+	for (tries = 0; tries <= TS_OTHER_PAGES; tries++) {
+		ret = mmkit_original(shmem)(vmf);
+		/* Whoever returns without a locked page may have let go of the area. */
+		if (!(ret & VM_FAULT_LOCKED) || vmf->cow_page ||
+		    mmkit_ts_folio_reserved(page_folio(vmf->page)))
+			return ret;
+		page = vmf->page;
+		vmf->page = NULL;
+		unlock_page(page);
+		err = mmkit_ts_make_room(page, tries);
+		if (err)
+			break;
+	}
+	return mmkit_ts_fault_failed(vmf->vma, err ?: -EBUSY);
 }
 
 static noinline vm_fault_t mmkit_redirect_fn_shmem(struct vm_fault *vmf)
 {
+	struct folio *folio = NULL;
 	vm_fault_t ret;
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_SHMEM]);
-	ret = mmkit_original(shmem)(vmf);
-	/* Whoever returns without a locked page may have let go of the area. */
-	if (ret & VM_FAULT_LOCKED && unlikely(tagged_area(vmf->vma)) && !vmf->cow_page)
-		ret = shmem_prepare(vmf, ret);
+	if (likely(!tagged_area(vmf->vma))) {
+		ret = mmkit_original(shmem)(vmf);
+	} else {
+		/* Its tags come back with it from swap, before we see it. */
+		ret = mmkit_ts_file_page_from_swap(vmf, &folio);
+		if (!ret)
+			ret = shmem_with_room(vmf);
+	}
+	if (folio)
+		folio_put(folio);
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_SHMEM]);
 	return ret;
 }
@@ -477,7 +556,7 @@ static noinline int mmkit_redirect_fn_mfill MMKIT_MFILL_ARGS
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_MFILL]);
 	if (unlikely(tagged_area(dst_vma)) && !mmkit_ts_reserved(page_to_pfn(page)) &&
-	    reserve_folio(page)) {
+	    reserve_folio(page, TS_PATIENT)) {
 		mmkit_ts_count(TS_STAT_NO_UFFD, 1);
 		err = -EINVAL;
 	} else {

@@ -41,10 +41,19 @@ static inline bool tagged_area(const struct vm_area_struct *vma)
 /* Is there room for all of it? */
 bool mmkit_ts_folio_reserved(struct folio *folio);
 /*
- * A fault found @page, which has no room: it gets some, or leaves storage, and the fault comes
- * again, or fails. The caller has it held and not locked, and holds it no more afterwards.
+ * Room for @page, which exists and has none. The caller has it held and not locked, holds it no
+ * more afterwards, and looks at what is there again when this returns 0: it can have room, or
+ * have moved; from storage, or because its room could not be had, as long as fewer than
+ * TS_OTHER_PAGES pages were tried, @others before this one.
  */
-vm_fault_t mmkit_ts_fault_again(struct page *page);
+int mmkit_ts_make_room(struct page *page, unsigned int others);
+/* What a fault of @vma comes to after that has failed with @err. */
+vm_fault_t mmkit_ts_fault_failed(const struct vm_area_struct *vma, int err);
+/*
+ * The page of a file that a fault asks for, if it is in swap: 0 when it is ready, with room and
+ * held, or is not there. Else what the fault comes to.
+ */
+vm_fault_t mmkit_ts_file_page_from_swap(struct vm_fault *vmf, struct folio **folio);
 /*
  * One page of an area, held, with the lock of its mm; brought back if it is swapped out. To be
  * written if @write. NULL where there is none, or an error.
@@ -102,6 +111,7 @@ static inline bool mmkit_ts_carries_tags(struct page *page)
 	  "a task whose page cannot be tagged would fault for ever")			\
 	X(REQUIRED, struct swap_info_struct *, get_swap_device, (swp_entry_t entry),	\
 	  TS_LOST_SWAP)									\
+	X(REQUIRED, int, __swap_count, (swp_entry_t entry), TS_LOST_SWAP)		\
 	X(REQUIRED, struct folio *, swap_cache_get_folio, MMKIT_SWAP_CACHE_ARGS,		\
 	  TS_LOST_SWAP)									\
 	X(REQUIRED, MMKIT_SWAPIN_RET, swapin_readahead,					\

@@ -5,7 +5,8 @@
  *	do_swap_page		a fault of a tagged area. Whoever read ahead may have brought the
  *				page anywhere, and it may have moved since: so it is looked for
  *				first. With room it is held while it is mapped; without, it is
- *				read in, gets room, or leaves storage, and the fault comes again
+ *				read in, gets room, or leaves storage, and the fault comes again.
+ *				Pages of tmpfs likewise, for shmem_fault in hooks.c
  *	swapoff			maps what it finds under a lock: tagged areas fault theirs in before
  *	mte_restore_tags	tags come back: without room they are dropped. Pages that had none
  *				come here, too, and room is only held for them
@@ -14,6 +15,7 @@
  * Since tagged pages are not swapped, what a tagged area has in swap went there before
  * the manager was loaded, or while its area was becoming tagged.
  */
+#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
@@ -37,45 +39,90 @@ MMKIT_REDIRECT_DECLARE(save, int, mte_save_tags, (struct page *page));
 
 /* --- faults -------------------------------------------------------------------- */
 
+static struct folio *cached(struct vm_fault *vmf, swp_entry_t entry)
+{
+	return mmkit_swap_cache_get(mmkit_ksym(swap_cache_get_folio), entry, vmf);
+}
+
 /* What is in the swap cache with room, held: it neither moves nor goes from there. */
 static struct folio *ready_folio(struct vm_fault *vmf, swp_entry_t entry)
 {
 	struct swap_info_struct *device = mmkit_ksym(get_swap_device)(entry);
-	struct folio *folio;
+	struct folio *folio, *again = NULL;
 
 	if (!device)
 		return NULL;
-	folio = mmkit_swap_cache_get(mmkit_ksym(swap_cache_get_folio), entry, vmf);
+	folio = cached(vmf, entry);
+	/* On 7.x it can have moved before it was held: then another one is found there now. */
+	if (folio && mmkit_ts_folio_reserved(folio))
+		again = cached(vmf, entry);
 	put_swap_device(device);
-	if (folio && !mmkit_ts_folio_reserved(folio)) {
+	if (again)
+		folio_put(again);
+	if (folio && again != folio) {
 		folio_put(folio);
 		folio = NULL;
 	}
 	return folio;
 }
 
-/* Somebody else may have brought it back; then it is not to be had, and memory is. */
-static vm_fault_t nothing_read(void)
-{
-	struct page *page = alloc_page(GFP_HIGHUSER_MOVABLE);
-
-	if (!page)
-		return VM_FAULT_OOM;
-	__free_page(page);
-	return VM_FAULT_NOPAGE;
-}
-
-/* Memory that does not move is outside all storage. */
-static vm_fault_t read_in(struct vm_fault *vmf, swp_entry_t entry)
+/* In the swap cache, held. Memory that does not move is outside all storage. */
+static vm_fault_t read_in(struct vm_fault *vmf, swp_entry_t entry, struct folio **folio)
 {
 	struct swap_info_struct *device = mmkit_ksym(get_swap_device)(entry);
-	struct folio *folio;
+	bool gone;
 
 	if (!device)
 		return VM_FAULT_NOPAGE;
-	folio = mmkit_swapin(mmkit_ksym(swapin_readahead), entry, GFP_HIGHUSER, vmf);
+	*folio = mmkit_swapin(mmkit_ksym(swapin_readahead), entry, GFP_HIGHUSER, vmf);
+	/* Somebody else may have brought it back meanwhile. */
+	gone = !*folio && !mmkit_ksym(__swap_count)(entry);
 	put_swap_device(device);
-	return folio ? mmkit_ts_fault_again(folio_page(folio, 0)) : nothing_read();
+	if (gone)
+		return VM_FAULT_NOPAGE;
+	return *folio ? 0 : VM_FAULT_OOM;
+}
+
+/* Has it brought there, to where it has room; then the fault comes again. */
+static vm_fault_t read_with_room(struct vm_fault *vmf, swp_entry_t entry)
+{
+	struct folio *folio;
+	unsigned int tries;
+	vm_fault_t ret;
+	int err = -EBUSY;
+
+	for (tries = 0; tries <= TS_OTHER_PAGES; tries++) {
+		ret = read_in(vmf, entry, &folio);
+		if (ret)
+			return ret;
+		if (mmkit_ts_folio_reserved(folio)) {
+			folio_put(folio);
+			return VM_FAULT_NOPAGE;
+		}
+		err = mmkit_ts_make_room(folio_page(folio, 0), tries);
+		if (err)
+			break;
+	}
+	return mmkit_ts_fault_failed(vmf->vma, err ?: -EBUSY);
+}
+
+/* Many pages can be swapped out as one. */
+vm_fault_t mmkit_ts_file_page_from_swap(struct vm_fault *vmf, struct folio **folio)
+{
+	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
+	void *value = xa_load(&mapping->i_pages, vmf->pgoff);
+	swp_entry_t entry;
+	pgoff_t within;
+
+	if (!xa_is_value(value))
+		return 0;
+	entry = radix_to_swp_entry(value);
+	if (swp_type(entry) >= MAX_SWAPFILES)
+		return 0;
+	within = vmf->pgoff & ((1UL << xa_get_order(&mapping->i_pages, vmf->pgoff)) - 1);
+	entry = swp_entry(swp_type(entry), swp_offset(entry) + within);
+	*folio = ready_folio(vmf, entry);
+	return *folio ? 0 : read_with_room(vmf, entry);
 }
 
 static noinline vm_fault_t mmkit_redirect_fn_swap_in(struct vm_fault *vmf)
@@ -92,7 +139,7 @@ static noinline vm_fault_t mmkit_redirect_fn_swap_in(struct vm_fault *vmf)
 			__acquire(RCU);
 			pte_unmap(vmf->pte);
 			vmf->pte = NULL;
-			ret = read_in(vmf, entry);
+			ret = read_with_room(vmf, entry);
 			goto out;
 		}
 	}
@@ -133,7 +180,7 @@ static int bring_back(struct mm_struct *mm)
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 	while (!err && (vma = find_vma(mm, addr))) {
-		if (tagged_area(vma) && vma->anon_vma)
+		if (tagged_area(vma) && vma->anon_vma && !is_vm_hugetlb_page(vma))
 			err = bring_back_area(vma);
 		addr = vma->vm_end;
 	}

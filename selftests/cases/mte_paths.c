@@ -10,10 +10,12 @@
  * and ends with status 1 when one of them failed. "mte_paths list" names all paths;
  * "mte_paths hold MEGABYTES [START BYTES]" tags that much, says "ready", and keeps it until
  * killed; of the pages that it has in that physical memory it pins one. SIGUSR2 has them
- * swapped out; SIGUSR1 asks whether data and tags are still what was written, and ends it,
- * with status 0 if they are;
+ * swapped out, SIGHUP read ahead from there; SIGUSR1 asks whether data and tags are still
+ * what was written, and ends it, with status 0 if they are;
  * "mte_paths plain MEGABYTES" has that much without tags swapped out, and back to pages among
  * tagged ones, gives up the tagged ones, says "ready", and keeps what has none until killed;
+ * "mte_paths hold_shared MEGABYTES" does so with shared memory;
+ * "mte_paths read_shared" has the kernel write to some that is not there yet;
  * "mte_paths starve" wants that no page can become tagged, and is told so each time.
  */
 #define _GNU_SOURCE
@@ -1182,10 +1184,9 @@ static void on_question(int sig)
 }
 
 __attribute__((noreturn))
-static void hold(size_t bytes, char **where)
+static void hold(char *mem, size_t bytes, char **where)
 {
 	struct sigaction question = { .sa_handler = on_question };
-	char *mem = map_small(bytes, RW | PROT_MTE);
 	size_t at, wrong = 0;
 
 	use_tags();
@@ -1283,6 +1284,16 @@ static int starve(void)
 	return status;
 }
 
+/* The kernel writes to pages that are not there yet. */
+static int read_shared(void)
+{
+	size_t bytes = 64 * page;
+	char *mem = map(bytes, RW | PROT_MTE, MAP_SHARED | MAP_ANONYMOUS, -1);
+	int fd = open("/dev/zero", O_RDONLY);
+
+	return read(fd, mem, bytes) == (ssize_t)bytes ? GOOD : BAD;
+}
+
 int main(int argc, char **argv)
 {
 	int status = argc > 1 ? 0 : 1;
@@ -1303,11 +1314,17 @@ int main(int argc, char **argv)
 	if (dup2(STDERR_FILENO, 3) != 3)
 		return 1;
 	if ((argc == 3 || argc == 5) && !strcmp(argv[1], "hold"))
-		hold((size_t)atol(argv[2]) << 20, argc == 5 ? argv + 3 : NULL);
+		hold(map_small((size_t)atol(argv[2]) << 20, RW | PROT_MTE), (size_t)atol(argv[2]) << 20,
+		     argc == 5 ? argv + 3 : NULL);
+	if (argc == 3 && !strcmp(argv[1], "hold_shared"))
+		hold(map((size_t)atol(argv[2]) << 20, RW | PROT_MTE, MAP_SHARED | MAP_ANONYMOUS, -1),
+		     (size_t)atol(argv[2]) << 20, NULL);
 	if (argc == 3 && !strcmp(argv[1], "plain"))
 		plain((size_t)atol(argv[2]) << 20);
 	if (argc == 2 && !strcmp(argv[1], "starve"))
 		return starve();
+	if (argc == 2 && !strcmp(argv[1], "read_shared"))
+		return read_shared();
 	for (int arg = 1; arg < argc; arg++) {
 		for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 			if (!strcmp(argv[arg], paths[i].name))

@@ -82,6 +82,16 @@ echo unpin > $test
 wait $waiter
 status=$?
 check "storage that is had in time is no reason to die" [ $status = 0 ] || cat /tmp/waited
+# Whoever waits can be killed, also while the kernel touches its memory.
+at_rest && pin_all || fail "all storage is pinned once more"
+before=$(tagstat retries)
+/mmkit/bin/mte_paths read_shared > /dev/null 2>&1 &
+reader=$!
+wait_for 10 waits || fail "a program whose memory the kernel writes to waits for storage"
+kill -KILL $reader
+is_dead() { ! grep '^State:' /proc/$reader/status | grep -qv zombie; } 2> /dev/null
+check "a program that waits is dead when it is killed" wait_for 5 is_dead
+echo unpin > $test
 # And for ever.
 at_rest && pin_all || fail "all storage is pinned once more"
 timeout -s KILL 200 /mmkit/bin/mte_paths starve > /tmp/starved 2>&1

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What comes back from swap. Without tags it needs no room, though there may be some: it keeps no storage,
 # and does not keep the manager from going. With tags it has room, wherever it was read to before.
-# vm: arch=arm64 mem=1056M dtb=tagstore_small smp=2 check=6.1,6.12,7.3
+# vm: arch=arm64 mem=1056M dtb=tagstore_small smp=2 timeout=240 check=6.1,6.12,7.3
 . /mmkit/lib.sh
 . /mmkit/suite.sh
 . /mmkit/tagstore.sh
@@ -24,13 +24,31 @@ check "and the manager goes" wait_for 10 tagstore_goes
 kill $plain
 wait $plain
 
-# swapped MEGABYTES: a program has so many tagged pages, and all of them are swapped out
+# swapped HOLD MEGABYTES: a program has so many tagged pages, and most of them are swapped out
 swapped() {
-	/mmkit/bin/mte_paths hold $1 > /tmp/held 2>&1 &
+	/mmkit/bin/mte_paths $1 $2 > /tmp/held 2>&1 &
 	holder=$!
-	wait_for 60 grep -q ready /tmp/held
+	wait_for 60 grep -q ready /tmp/held || fail "a program has tagged pages before the manager is there"
 	kill -USR2 $holder
 	wait_for 20 grep -q 'swapped out' /tmp/held
+}
+
+# short: what is free is storage for the most part, so that readahead takes pages of it
+short() {
+	: > /tmp/touched
+	/mmkit/bin/touch_pages anon $(($(meminfo MemFree) / 1024 - 72)) > /tmp/touched &
+	toucher=$!
+	wait_for 60 grep -q ready /tmp/touched
+}
+
+plenty() {
+	kill $toucher
+	wait $toucher
+} 2> /dev/null
+
+read_ahead() {
+	kill -HUP $holder
+	check "$1: they are read ahead" wait_for 20 grep -q 'read ahead' /tmp/held
 }
 
 # right WHAT: they have their data and tags, and room
@@ -45,33 +63,31 @@ right() {
 	check "$1: nothing is kept" at_rest
 }
 
-# What is free is storage for the most part, so that readahead takes pages of it.
-swapped 16 || fail "a program has tagged pages in swap before the manager is there"
-load_tagstore || exit 1
-/mmkit/bin/touch_pages anon $(($(meminfo MemFree) / 1024 - 72)) > /tmp/touched &
-toucher=$!
-wait_for 60 grep -q ready /tmp/touched
-watched_again
-free=$(meminfo CmaFree)
-kill -HUP $holder
-check "tagged pages are read ahead" wait_for 20 grep -q 'read ahead' /tmp/held
-echo "$((free - $(meminfo CmaFree))) kB more of storage are in use"
-right "read ahead, and used then"
-kill $toucher
-wait $toucher
+# ahead HOLD WHAT: read ahead without the manager's doing, and then used
+ahead() {
+	swapped $1 16
+	load_tagstore || exit 1
+	short
+	watched_again
+	free=$(meminfo CmaFree)
+	read_ahead "$2"
+	echo "$2: $((free - $(meminfo CmaFree))) kB more of storage are in use, of $free; $(meminfo MemFree) kB are free"
+	right "$2"
+	plenty
+}
 
-# So does swapoff().
+ahead hold "pages of a process"
 unload mmkit_tagstore
-swapped 16 || fail "a program has tagged pages in swap before the manager is there"
+ahead hold_shared "pages of tmpfs"
+unload mmkit_tagstore
+
+# swapoff() brings back all, wherever it was read to.
+swapped hold 16
 load_tagstore || exit 1
-/mmkit/bin/touch_pages anon $(($(meminfo MemFree) / 1024 - 72)) > /tmp/touched &
-toucher=$!
-wait_for 60 grep -q ready /tmp/touched
+short
 watched_again
-kill -HUP $holder
-check "tagged pages are read ahead once more" wait_for 20 grep -q 'read ahead' /tmp/held
+read_ahead "before swapoff"
 check "there is no more swap" swapoff /dev/zram0
 right "back when there was no more swap"
-kill $toucher
-wait $toucher
+plenty
 check "and the manager goes again" wait_for 10 tagstore_goes

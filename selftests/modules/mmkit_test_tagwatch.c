@@ -111,7 +111,7 @@ static const char *not_kept(unsigned long pfn)
 	return NULL;
 }
 
-/* Of a hugetlb page the head alone says that it is tagged, and the kernel's helper is not for those. */
+/* Of a hugetlb page the head alone says that it is tagged, and the kernel's helper says nothing. */
 static bool has_mark(struct page *page)
 {
 	return test_bit(PG_mte_tagged, (unsigned long *)&page->flags);
