@@ -138,10 +138,14 @@ static void settle_block(struct ts_region *region, unsigned long block)
 	}
 }
 
+/* One at a time, so that who wants all settled waits for what another is about to settle. */
+static DEFINE_MUTEX(settling);
+
 static void settle_pending(struct ts_region *region)
 {
 	unsigned long nr_blocks = ts_nr_blocks(&region->blocks), block;
 
+	mutex_lock(&settling);
 	for_each_set_bit(block, region->pending, nr_blocks) {
 		clear_bit(block, region->pending);
 		/*
@@ -152,6 +156,7 @@ static void settle_pending(struct ts_region *region)
 		settle_block(region, block);
 		cond_resched_tasks_rcu_qs();
 	}
+	mutex_unlock(&settling);
 }
 
 static void settle_work_fn(struct work_struct *work)

@@ -151,6 +151,9 @@ static bool all_reserved(struct page *page, unsigned int order, bool want)
 	return true;
 }
 
+/* Nobody else takes it: who has it may not sleep. */
+static DEFINE_RAW_SPINLOCK(lock);
+
 /* --- api: what is reserved is counted --------------------------------------------------- */
 
 static char text[120];
@@ -260,7 +263,6 @@ static void free_in_irq(void)
 static void free_under_lock(void)
 {
 	struct page *page = get_pages(3);
-	DEFINE_RAW_SPINLOCK(lock);
 	unsigned long flags;
 
 	if (!page || mmkit_tagstore_reserve(page, 3, GFP_KERNEL)) {
@@ -320,7 +322,6 @@ static void without_sleep(void)
 {
 	unsigned int order = ilog2(PAGES_PER_STORAGE), far = order + 2;
 	struct page *page = get_pages(far);
-	DEFINE_RAW_SPINLOCK(lock);
 	unsigned long flags;
 	int none, some = -EAGAIN, all;
 	long bytes;
