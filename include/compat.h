@@ -563,6 +563,7 @@ enum scan_result { MMKIT_SCAN_FAIL };
 	*(entry) = pte_to_swp_entry(pte);						\
 	!non_swap_entry(*(entry));							\
 })
+#define mmkit_pmd_moving(pmd)	is_pmd_migration_entry(pmd)
 #define MMKIT_SWAP_CACHE_ARGS	(swp_entry_t entry, struct vm_area_struct *vma, unsigned long addr)
 #define mmkit_swap_cache_get(fn, entry, vmf)	fn(entry, (vmf)->vma, (vmf)->address)
 #elif defined(MMKIT_HAVE_SWAP_ENTRIES_SOFTLEAF)
@@ -571,22 +572,31 @@ enum scan_result { MMKIT_SCAN_FAIL };
 	*(entry) = softleaf_from_pte(pte);						\
 	softleaf_is_swap(*(entry));							\
 })
+#define mmkit_pmd_moving(pmd)	pmd_is_migration_entry(pmd)
 #define MMKIT_SWAP_CACHE_ARGS	(swp_entry_t entry)
 #define mmkit_swap_cache_get(fn, entry, vmf)	fn(entry)
 #else
 #error "mmkit: does not know how this kernel writes down what is swapped out"
 #endif
+/*
+ * What reads from swap into the swap cache. The one that looks at the page table first does so
+ * on 6.1 where there is none yet.
+ */
 #ifdef MMKIT_HAVE_MTE_SYNC_OLD_PTE
-#define MMKIT_SWAPIN_RET	struct page *
-#define mmkit_swapin(fn, entry, gfp, vmf)						\
+#define MMKIT_SWAPIN_KSYM(X, lost)							\
+	X(REQUIRED, struct page *, swap_cluster_readahead,				\
+	  (swp_entry_t entry, gfp_t gfp_mask, struct vm_fault *vmf), lost)
+#define mmkit_swapin(entry, gfp, vmf)							\
 ({											\
-	struct page *page_ = fn(entry, gfp, vmf);					\
+	struct page *page_ = mmkit_ksym(swap_cluster_readahead)(entry, gfp, vmf);	\
 											\
 	page_ ? page_folio(page_) : NULL;						\
 })
 #else
-#define MMKIT_SWAPIN_RET	struct folio *
-#define mmkit_swapin(fn, entry, gfp, vmf)	fn(entry, gfp, vmf)
+#define MMKIT_SWAPIN_KSYM(X, lost)							\
+	X(REQUIRED, struct folio *, swapin_readahead,					\
+	  (swp_entry_t entry, gfp_t gfp_mask, struct vm_fault *vmf), lost)
+#define mmkit_swapin(entry, gfp, vmf)	mmkit_ksym(swapin_readahead)(entry, gfp, vmf)
 #endif
 
 /* Since 7.3 userfaultfd can keep pages from being read, too. */

@@ -234,32 +234,36 @@ static int reserve_folio(struct page *page, unsigned int tries)
 	return mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), tries);
 }
 
-/* What is in a page goes to another one, whose tags want other storage; outside storage, too. */
-static void move_away(unsigned long pfn)
+/* What is in pages goes to others, whose tags want other storage; outside storage, too. */
+static void move_away(unsigned long pfn, unsigned long nr)
 {
 	unsigned int flags = memalloc_pin_save();
 
-	if (!mmkit_contig_take(pfn, pfn + 1, false))
-		free_contig_range(pfn, 1);
+	if (!mmkit_contig_take(pfn, pfn + nr, false))
+		free_contig_range(pfn, nr);
 	memalloc_pin_restore(flags);
 }
 
 int mmkit_ts_make_room(struct page *page, unsigned int others)
 {
-	unsigned long pfn = page_to_pfn(page);
-	bool movable = !PageHuge(page);
+	struct folio *folio = page_folio(page);
+	unsigned long pfn = folio_pfn(folio), nr = folio_nr_pages(folio);
+	bool elsewhere = others < TS_OTHER_PAGES - 1 && !PageHuge(page);
 	int err;
 
 	/* From storage it has to go, and can while we do not hold it. */
 	if (mmkit_ts_is_storage(pfn)) {
 		put_page(page);
-		return mmkit_ts_evacuate(pfn, 1, TS_PATIENT);
+		return mmkit_ts_evacuate(pfn, nr, TS_PATIENT);
 	}
-	err = reserve_folio(page, movable ? mmkit_ts_patience(others) : TS_PATIENT);
+	err = reserve_folio(page, elsewhere ? TS_ONCE : TS_PATIENT);
+	/* To move it wants memory, too. */
+	if (err == -ENOMEM && elsewhere)
+		err = reserve_folio(page, TS_PATIENT);
 	put_page(page);
-	if (err != -EBUSY || !movable || others >= TS_OTHER_PAGES - 1)
+	if (err != -EBUSY || !elsewhere)
 		return err;
-	move_away(pfn);
+	move_away(pfn, nr);
 	return 0;
 }
 
@@ -331,28 +335,42 @@ static bool wait_for_file_page(struct vm_area_struct *vma, unsigned long addr)
 	return moved;
 }
 
-/* Is something huge there, mapped or just being moved? It is read once, with the lock of the mm. */
+/*
+ * Is something huge there, mapped or just being moved? With the lock of the mm, which keeps all
+ * tables but those that hugetlbfs shares: they stay while interrupts are off.
+ */
 static bool huge_at(struct mm_struct *mm, unsigned long addr)
 {
-	pgd_t pgd = READ_ONCE(*pgd_offset(mm, addr));
+	pgd_t *pgd = pgd_offset(mm, addr), pgd_now = READ_ONCE(*pgd);
 	p4d_t *p4d, p4d_now;
 	pud_t *pud, pud_now;
 	pmd_t pmd;
 
-	if (pgd_none(pgd))
+	if (pgd_none(pgd_now))
 		return false;
-	p4d = p4d_offset(pgd_offset(mm, addr), addr);
+	p4d = p4d_offset_lockless(pgd, pgd_now, addr);
 	p4d_now = READ_ONCE(*p4d);
 	if (p4d_none(p4d_now))
 		return false;
-	pud = pud_offset(p4d, addr);
+	pud = pud_offset_lockless(p4d, p4d_now, addr);
 	pud_now = READ_ONCE(*pud);
 	if (pud_none(pud_now))
 		return false;
 	if (!pud_table(pud_now))
-		return true;
-	pmd = READ_ONCE(*pmd_offset(pud, addr));
-	return !pmd_none(pmd) && !pmd_table(pmd);
+		return pud_present(pud_now);
+	pmd = READ_ONCE(*pmd_offset_lockless(pud, pud_now, addr));
+	return mmkit_pmd_moving(pmd) || (pmd_present(pmd) && !pmd_table(pmd));
+}
+
+static bool is_huge(struct mm_struct *mm, unsigned long addr)
+{
+	unsigned long flags;
+	bool huge;
+
+	local_irq_save(flags);
+	huge = huge_at(mm, addr);
+	local_irq_restore(flags);
+	return huge;
 }
 
 struct page *mmkit_ts_mapped_page(struct vm_area_struct *vma, unsigned long addr, bool write)
@@ -363,7 +381,7 @@ struct page *mmkit_ts_mapped_page(struct vm_area_struct *vma, unsigned long addr
 	long got;
 
 	do {
-		huge = ours && huge_at(vma->vm_mm, addr);
+		huge = ours && is_huge(vma->vm_mm, addr);
 		got = mmkit_get_mapped_page(vma->vm_mm, addr, &page);
 		/* What is swapped out comes back; in an area of a file that fills holes, too. */
 		if (got != 1 && vma->anon_vma)
@@ -460,7 +478,7 @@ static noinline int mmkit_redirect_fn_mprotect MMKIT_MPROTECT_ARGS
 	int err = 0;
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_MPROTECT]);
-	if (unlikely(newflags & VM_MTE) && mmkit_uffd_rwp(vma)) {
+	if (unlikely(newflags & VM_MTE) && untagged_pages(vma) && mmkit_uffd_rwp(vma)) {
 		/* Pages there cannot be asked for, and come back by no fault. */
 		err = -EINVAL;
 	} else if (unlikely(newflags & VM_MTE) && untagged_pages(vma)) {

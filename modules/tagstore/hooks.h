@@ -111,11 +111,9 @@ static inline bool mmkit_ts_carries_tags(struct page *page)
 	  "a task whose page cannot be tagged would fault for ever")			\
 	X(REQUIRED, struct swap_info_struct *, get_swap_device, (swp_entry_t entry),	\
 	  TS_LOST_SWAP)									\
-	X(REQUIRED, int, __swap_count, (swp_entry_t entry), TS_LOST_SWAP)		\
 	X(REQUIRED, struct folio *, swap_cache_get_folio, MMKIT_SWAP_CACHE_ARGS,		\
 	  TS_LOST_SWAP)									\
-	X(REQUIRED, MMKIT_SWAPIN_RET, swapin_readahead,					\
-	  (swp_entry_t entry, gfp_t gfp_mask, struct vm_fault *vmf), TS_LOST_SWAP)	\
+	MMKIT_SWAPIN_KSYM(X, TS_LOST_SWAP)						\
 	TS_HUGETLB_KSYMS(X)
 
 MMKIT_KSYM_DECLARE_TABLE(TS_KSYMS)

@@ -66,21 +66,18 @@ static struct folio *ready_folio(struct vm_fault *vmf, swp_entry_t entry)
 	return folio;
 }
 
-/* In the swap cache, held. Memory that does not move is outside all storage. */
-static vm_fault_t read_in(struct vm_fault *vmf, swp_entry_t entry, struct folio **folio)
+/* In the swap cache, held; NULL without memory, or when it is not there. */
+static struct folio *read_in(struct vm_fault *vmf, swp_entry_t entry)
 {
 	struct swap_info_struct *device = mmkit_ksym(get_swap_device)(entry);
-	bool gone;
+	struct folio *folio = NULL;
 
-	if (!device)
-		return VM_FAULT_NOPAGE;
-	*folio = mmkit_swapin(mmkit_ksym(swapin_readahead), entry, GFP_HIGHUSER, vmf);
-	/* Somebody else may have brought it back meanwhile. */
-	gone = !*folio && !mmkit_ksym(__swap_count)(entry);
-	put_swap_device(device);
-	if (gone)
-		return VM_FAULT_NOPAGE;
-	return *folio ? 0 : VM_FAULT_OOM;
+	if (device) {
+		/* Memory that does not move is outside all storage. */
+		folio = mmkit_swapin(entry, GFP_HIGHUSER, vmf);
+		put_swap_device(device);
+	}
+	return folio;
 }
 
 /* Has it brought there, to where it has room; then the fault comes again. */
@@ -88,13 +85,12 @@ static vm_fault_t read_with_room(struct vm_fault *vmf, swp_entry_t entry)
 {
 	struct folio *folio;
 	unsigned int tries;
-	vm_fault_t ret;
 	int err = -EBUSY;
 
 	for (tries = 0; tries <= TS_OTHER_PAGES; tries++) {
-		ret = read_in(vmf, entry, &folio);
-		if (ret)
-			return ret;
+		folio = read_in(vmf, entry);
+		if (!folio)
+			return VM_FAULT_OOM;
 		if (mmkit_ts_folio_reserved(folio)) {
 			folio_put(folio);
 			return VM_FAULT_NOPAGE;
@@ -109,9 +105,10 @@ static vm_fault_t read_with_room(struct vm_fault *vmf, swp_entry_t entry)
 /* Many pages can be swapped out as one. */
 vm_fault_t mmkit_ts_file_page_from_swap(struct vm_fault *vmf, struct folio **folio)
 {
-	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
-	void *value = xa_load(&mapping->i_pages, vmf->pgoff);
+	struct xarray *pages = &vmf->vma->vm_file->f_mapping->i_pages;
+	void *value = xa_load(pages, vmf->pgoff);
 	swp_entry_t entry;
+	vm_fault_t ret;
 	pgoff_t within;
 
 	if (!xa_is_value(value))
@@ -119,10 +116,30 @@ vm_fault_t mmkit_ts_file_page_from_swap(struct vm_fault *vmf, struct folio **fol
 	entry = radix_to_swp_entry(value);
 	if (swp_type(entry) >= MAX_SWAPFILES)
 		return 0;
-	within = vmf->pgoff & ((1UL << xa_get_order(&mapping->i_pages, vmf->pgoff)) - 1);
+	within = vmf->pgoff & ((1UL << xa_get_order(pages, vmf->pgoff)) - 1);
+	if (xa_load(pages, vmf->pgoff) != value)
+		return VM_FAULT_NOPAGE;
 	entry = swp_entry(swp_type(entry), swp_offset(entry) + within);
 	*folio = ready_folio(vmf, entry);
-	return *folio ? 0 : read_with_room(vmf, entry);
+	if (*folio)
+		return 0;
+	ret = read_with_room(vmf, entry);
+	/* Somebody else may have brought it back meanwhile. */
+	return xa_load(pages, vmf->pgoff) == value ? ret : VM_FAULT_NOPAGE;
+}
+
+/* Page tables are freed after a grace period; on 6.1 with the lock of the mm, which faults have. */
+static bool still_swapped(struct vm_fault *vmf)
+{
+	bool same = false;
+	pmd_t pmd;
+
+	rcu_read_lock();
+	pmd = READ_ONCE(*vmf->pmd);
+	if (pmd_table(pmd))
+		same = pte_same(READ_ONCE(*pte_offset_kernel(&pmd, vmf->address)), vmf->orig_pte);
+	rcu_read_unlock();
+	return same;
 }
 
 static noinline vm_fault_t mmkit_redirect_fn_swap_in(struct vm_fault *vmf)
@@ -140,6 +157,8 @@ static noinline vm_fault_t mmkit_redirect_fn_swap_in(struct vm_fault *vmf)
 			pte_unmap(vmf->pte);
 			vmf->pte = NULL;
 			ret = read_with_room(vmf, entry);
+			if (!still_swapped(vmf))
+				ret = VM_FAULT_NOPAGE;
 			goto out;
 		}
 	}
