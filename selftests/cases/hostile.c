@@ -45,6 +45,7 @@
 #define PROCESSES	4
 #define THREADS		3
 #define FDS		8
+#define ARENA		(1UL << 40)
 #define ARENA_PAGES	256
 #define NOBODY		65534
 #define MAX_FILES	512
@@ -232,6 +233,23 @@ static int some_fd(void)
 	return fds[below(FDS)];
 }
 
+/* What is mapped there, if it still is. */
+static void foreign(const void *at, unsigned char seen)
+{
+	unsigned long start, end;
+	char line[200], text[232];
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	snprintf(text, sizeof(text), "%#x of another process is in something that has gone", seen);
+	while (maps && fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2 && (uintptr_t)at >= start && (uintptr_t)at < end)
+			snprintf(text, sizeof(text), "%#x of another process is in %s", seen, line);
+	}
+	if (maps)
+		fclose(maps);
+	wrong("secret memory", text);
+}
+
 /* Each byte that this process and its children write is the same; others write another one. */
 static void touch_one(volatile unsigned char *byte, int write)
 {
@@ -248,7 +266,7 @@ static void touch_one(volatile unsigned char *byte, int write)
 	touching = 0;
 	effect(0);
 	if (seen && seen != family)
-		wrong("secret memory", "holds what another process has written");
+		foreign((const void *)byte, seen);
 }
 
 static void touch_some(void)
@@ -568,7 +586,9 @@ static void prepare_device(int nr)
 	prepare_fds();
 	socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, sockets);
 	family = (unsigned char)(1 + atomic_fetch_add(&shared->families, 1) % 255);
-	arena = mmap(NULL, ARENA_PAGES * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* Far below all else: what is mapped anywhere, as the stacks of posix_spawn(), fills no hole of it. */
+	arena = mmap((void *)ARENA, ARENA_PAGES * page, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	plain = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (arena == MAP_FAILED || plain == MAP_FAILED)
 		_exit(1);
