@@ -20,6 +20,7 @@
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/stacktrace.h>
 
 #include "maintain.h"
 #include "tagstore.h"
@@ -274,6 +275,20 @@ void mmkit_ts_free(unsigned long pfn, unsigned long nr)
 	}
 }
 
+/* Whoever did that knows a way that none of the hooks does. */
+static void report_in_storage(unsigned long pfn)
+{
+	static unsigned long reported;
+	unsigned long entries[12];
+	unsigned int n;
+
+	if (test_and_set_bit(0, &reported))
+		return;
+	n = stack_trace_save(entries, ARRAY_SIZE(entries), 1);
+	pr_err("page %#lx, in tag storage, is tagged by %s:\n", pfn, current->comm);
+	stack_trace_print(entries, n, 1);
+}
+
 void mmkit_ts_late(unsigned long pfn, unsigned long nr)
 {
 	struct ts_region *region;
@@ -282,6 +297,7 @@ void mmkit_ts_late(unsigned long pfn, unsigned long nr)
 	if (mmkit_ts_lies_in_storage(pfn, nr)) {
 		mmkit_ts_used();
 		mmkit_ts_count(TS_STAT_IN_STORAGE, 1);
+		report_in_storage(pfn);
 		mmkit_fuse_blow(&mmkit_ts_component, "a page in tag storage carries tags");
 	}
 	for_each_part(region, at, len, pfn, nr) {
