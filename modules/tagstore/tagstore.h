@@ -4,7 +4,8 @@
  *
  * Lock order: mmkit_ts_region.lock (takes and lends blocks; may sleep, inside it
  * the page allocator migrates) is taken with no other lock of ours held but that
- * of who settles what was freed, and never two of them. The lock of a pool is a spinlock and innermost.
+ * of who settles what was freed, and never two of them. The lock of a pool is a
+ * spinlock and innermost.
  */
 #ifndef MMKIT_TAGSTORE_PRIVATE_H
 #define MMKIT_TAGSTORE_PRIVATE_H
