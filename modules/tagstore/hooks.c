@@ -318,21 +318,25 @@ static void release_held(struct held *all)
 
 /*
  * A page of a file that is just being moved is mapped nowhere, and will be when it has been
- * moved. Whoever moves it has it locked. Was there one?
+ * moved. Whoever moves it has it locked, so while we have it the page table says how it is.
  */
-static bool wait_for_file_page(struct vm_area_struct *vma, unsigned long addr)
+static long mapped_file_page(struct vm_area_struct *vma, unsigned long addr, struct page **page)
 {
-	struct page *page;
-	bool moved;
+	struct address_space *mapping = vma->vm_file->f_mapping;
+	struct page *cached = find_get_page(mapping, linear_page_index(vma, addr));
+	struct folio *folio;
+	long got = -EINTR;
 
-	page = find_get_page(vma->vm_file->f_mapping, linear_page_index(vma, addr));
-	if (!page)
-		return false;
-	moved = folio_test_locked(page_folio(page));
-	if (moved)
-		folio_wait_locked(page_folio(page));
-	put_page(page);
-	return moved;
+	if (!cached)
+		return 0;
+	folio = page_folio(cached);
+	if (!folio_lock_killable(folio)) {
+		got = folio->mapping == mapping ?
+		      mmkit_get_mapped_page(vma->vm_mm, addr, page) : -EAGAIN;
+		folio_unlock(folio);
+	}
+	folio_put(folio);
+	return got;
 }
 
 /*
@@ -386,8 +390,9 @@ struct page *mmkit_ts_mapped_page(struct vm_area_struct *vma, unsigned long addr
 		/* What is swapped out comes back; in an area of a file that fills holes, too. */
 		if (got != 1 && vma->anon_vma)
 			got = mmkit_get_page_from_swap(vma->vm_mm, addr, &page);
-		again = got != 1 && (huge || (ours && vma->vm_file &&
-					      wait_for_file_page(vma, addr)));
+		if (got != 1 && got != -ENOMEM && ours && vma->vm_file)
+			got = mapped_file_page(vma, addr, &page);
+		again = got == -EAGAIN || (got != 1 && huge);
 		if (again && (fatal_signal_pending(current) || ++tries > HZ))
 			return ERR_PTR(-EBUSY);
 		/* Nobody asks for what is huge and is just being moved, so nobody waits for it. */
