@@ -578,6 +578,7 @@ enum scan_result { MMKIT_SCAN_FAIL };
 #else
 #error "mmkit: does not know how this kernel writes down what is swapped out"
 #endif
+
 /*
  * What reads from swap into the swap cache. The one that looks at the page table first does so
  * on 6.1 where there is none yet.

@@ -6,7 +6,6 @@
  *				of pinned pages, userfaultfd copy, swap in without readahead.
  *				It comes from the pool, and its tags are cleared when there
  *				is room for them, not by the page allocator
- *	mprotect_fixup		memory that exists becomes tagged
  *	shmem_fault		a page of tmpfs is mapped with tags: room is made with the
  *				folio unlocked, and then it is asked for again
  *	filemap_map_pages	maps around a fault under locks: not for tagged areas
@@ -16,13 +15,13 @@
  *				lies in storage, and taking storage waits for no other lock of it
  *	kvm_vm_ioctl_enable_cap	guests tag pages under a lock: refused
  *
- * copy.c has those that may not sleep, swap.c those of swap, hugetlb.c those of hugetlbfs.
+ * mprotect.c has memory that exists and becomes tagged, copy.c what may not sleep, swap.c what
+ * comes from swap, hugetlb.c hugetlbfs. room.c is what several of them need.
  *
  * The original of vma_alloc_folio is called under the lock of a folio by the one
  * path that copies for KSM. Who may sleep is a list of callers; whoever is not on
  * it gets what the pool has, or no page, and comes again.
  */
-#include <linux/hugetlb.h>
 #include <linux/kasan-enabled.h>
 #include <linux/kvm_host.h>
 #include <linux/mempolicy.h>
@@ -30,8 +29,6 @@
 #include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
-#include <linux/sched/signal.h>
-#include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
 #include <linux/workqueue.h>
 
@@ -42,7 +39,6 @@
 #include "hooks.h"
 
 MMKIT_REDIRECT_DECLARE(vma_alloc, struct folio *, MMKIT_VMA_ALLOC_NAME, MMKIT_VMA_ALLOC_ARGS);
-MMKIT_REDIRECT_DECLARE(mprotect, int, mprotect_fixup, MMKIT_MPROTECT_ARGS);
 MMKIT_REDIRECT_DECLARE(shmem, vm_fault_t, shmem_fault, (struct vm_fault *vmf));
 MMKIT_REDIRECT_DECLARE(map_pages, vm_fault_t, filemap_map_pages,
 		       (struct vm_fault *vmf, pgoff_t start, pgoff_t end));
@@ -213,293 +209,6 @@ out:
 	return folio;
 }
 
-/* --- room for what exists ------------------------------------------------------------ */
-
-bool mmkit_ts_folio_reserved(struct folio *folio)
-{
-	unsigned long pfn = folio_pfn(folio), end = pfn + folio_nr_pages(folio);
-
-	for (; pfn < end; pfn++) {
-		if (!mmkit_ts_reserved(pfn))
-			return false;
-	}
-	return true;
-}
-
-/* Room for the tags of the folio that a page is part of; all of it, whatever is mapped. */
-static int reserve_folio(struct page *page, unsigned int tries)
-{
-	struct folio *folio = page_folio(page);
-
-	return mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), tries);
-}
-
-/* What is in pages goes to others, whose tags want other storage; outside storage, too. */
-static void move_away(unsigned long pfn, unsigned long nr)
-{
-	unsigned int flags = memalloc_pin_save();
-
-	if (!mmkit_contig_take(pfn, pfn + nr, false))
-		free_contig_range(pfn, nr);
-	memalloc_pin_restore(flags);
-}
-
-int mmkit_ts_make_room(struct page *page, unsigned int others)
-{
-	struct folio *folio = page_folio(page);
-	unsigned long pfn = folio_pfn(folio), nr = folio_nr_pages(folio);
-	bool elsewhere = others < TS_OTHER_PAGES - 1 && !PageHuge(page);
-	int err;
-
-	/* From storage it has to go, and can while we do not hold it. */
-	if (mmkit_ts_is_storage(pfn)) {
-		put_page(page);
-		return mmkit_ts_evacuate(pfn, nr, TS_PATIENT);
-	}
-	err = reserve_folio(page, elsewhere ? TS_ONCE : TS_PATIENT);
-	/* To move it wants memory, too. */
-	if (err == -ENOMEM && elsewhere)
-		err = reserve_folio(page, TS_PATIENT);
-	put_page(page);
-	if (err != -EBUSY || !elsewhere)
-		return err;
-	move_away(pfn, nr);
-	return 0;
-}
-
-vm_fault_t mmkit_ts_fault_failed(const struct vm_area_struct *vma, int err)
-{
-	/* Who is killed while the kernel touches his memory would come back for ever. */
-	if (err == -ENOMEM || err == -EINTR)
-		return VM_FAULT_OOM;
-	/* A process dies of its own faults alone. */
-	if (vma->vm_mm != current->mm)
-		return VM_FAULT_OOM;
-	mmkit_ts_count(TS_STAT_SIGBUS, 1);
-	return VM_FAULT_SIGBUS;
-}
-
-/* --- memory that exists becomes tagged -------------------------------------------- */
-
-/* Pages that must stay where they are until they are tagged. */
-struct held {
-	struct held *next;
-	unsigned int nr;
-	struct page *pages[(PAGE_SIZE - 2 * sizeof(void *)) / sizeof(void *)];
-};
-
-static int hold_page(struct held **all, struct page *page)
-{
-	struct held *first = *all;
-
-	if (!first || first->nr == ARRAY_SIZE(first->pages)) {
-		first = (struct held *)__get_free_page(GFP_KERNEL);
-		if (!first)
-			return -ENOMEM;
-		first->next = *all;
-		first->nr = 0;
-		*all = first;
-	}
-	first->pages[first->nr++] = page;
-	return 0;
-}
-
-static void release_held(struct held *all)
-{
-	struct held *next;
-
-	for (; all; all = next) {
-		next = all->next;
-		while (all->nr)
-			put_page(all->pages[--all->nr]);
-		free_page((unsigned long)all);
-	}
-}
-
-/*
- * A page of a file that is just being moved is mapped nowhere, and will be when it has been
- * moved. Whoever moves it has it locked, so while we have it the page table says how it is.
- */
-static long mapped_file_page(struct vm_area_struct *vma, unsigned long addr, struct page **page)
-{
-	struct address_space *mapping = vma->vm_file->f_mapping;
-	struct page *cached = find_get_page(mapping, linear_page_index(vma, addr));
-	struct folio *folio;
-	long got = -EINTR;
-
-	if (!cached)
-		return 0;
-	folio = page_folio(cached);
-	if (!folio_lock_killable(folio)) {
-		got = folio->mapping == mapping ?
-		      mmkit_get_mapped_page(vma->vm_mm, addr, page) : -EAGAIN;
-		folio_unlock(folio);
-	}
-	folio_put(folio);
-	return got;
-}
-
-/*
- * Is something huge there, mapped or just being moved? With the lock of the mm, which keeps all
- * tables but those that hugetlbfs shares: they stay while interrupts are off.
- */
-static bool huge_at(struct mm_struct *mm, unsigned long addr)
-{
-	pgd_t *pgd = pgd_offset(mm, addr), pgd_now = READ_ONCE(*pgd);
-	p4d_t *p4d, p4d_now;
-	pud_t *pud, pud_now;
-	pmd_t pmd;
-
-	if (pgd_none(pgd_now))
-		return false;
-	p4d = p4d_offset_lockless(pgd, pgd_now, addr);
-	p4d_now = READ_ONCE(*p4d);
-	if (p4d_none(p4d_now))
-		return false;
-	pud = pud_offset_lockless(p4d, p4d_now, addr);
-	pud_now = READ_ONCE(*pud);
-	if (pud_none(pud_now))
-		return false;
-	if (!pud_table(pud_now))
-		return pud_present(pud_now);
-	pmd = READ_ONCE(*pmd_offset_lockless(pud, pud_now, addr));
-	return mmkit_pmd_moving(pmd) || (pmd_present(pmd) && !pmd_table(pmd));
-}
-
-static bool is_huge(struct mm_struct *mm, unsigned long addr)
-{
-	unsigned long flags;
-	bool huge;
-
-	local_irq_save(flags);
-	huge = huge_at(mm, addr);
-	local_irq_restore(flags);
-	return huge;
-}
-
-struct page *mmkit_ts_mapped_page(struct vm_area_struct *vma, unsigned long addr, bool write)
-{
-	bool ours = !(vma->vm_flags & (VM_IO | VM_PFNMAP)), huge, again;
-	struct page *page = NULL;
-	unsigned int tries = 0;
-	long got;
-
-	do {
-		huge = ours && is_huge(vma->vm_mm, addr);
-		got = mmkit_get_mapped_page(vma->vm_mm, addr, &page);
-		/* What is swapped out comes back; in an area of a file that fills holes, too. */
-		if (got != 1 && vma->anon_vma)
-			got = mmkit_get_page_from_swap(vma->vm_mm, addr, &page);
-		if (got != 1 && got != -ENOMEM && ours && vma->vm_file)
-			got = mapped_file_page(vma, addr, &page);
-		again = got == -EAGAIN || (got != 1 && huge);
-		if (again && (fatal_signal_pending(current) || ++tries > HZ))
-			return ERR_PTR(-EBUSY);
-		/* Nobody asks for what is huge and is just being moved, so nobody waits for it. */
-		if (again && huge)
-			schedule_timeout_killable(1);
-	} while (again);
-	if (got == 1 && write) {
-		put_page(page);
-		got = mmkit_get_page_to_write(vma->vm_mm, addr, &page);
-	}
-	if (got == 1)
-		return page;
-	return got == -EFAULT || !got ? NULL : ERR_PTR(got);
-}
-
-/* Nothing was written to a huge page of an area of no file, so all of them share one. */
-static bool huge_zero(struct vm_area_struct *vma, struct page *page)
-{
-	return vma_is_anonymous(vma) && PageCompound(page) && !PageAnon(page) &&
-	       !is_vm_hugetlb_page(vma);
-}
-
-/* The page at @addr, held and with room for its tags; none when there is none. */
-static int prepare_page(struct vm_area_struct *vma, unsigned long addr, struct held **held,
-			unsigned long *step)
-{
-	bool write = false;
-	unsigned int tries;
-	struct page *page;
-	int err;
-
-	/* What lies beside it in the area need not lie beside it in the folio. */
-	*step = is_vm_hugetlb_page(vma) ? huge_page_size(hstate_vma(vma)) : PAGE_SIZE;
-	for (tries = 0; tries <= TS_OTHER_PAGES; tries++) {
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		page = mmkit_ts_mapped_page(vma, addr, write);
-		if (IS_ERR_OR_NULL(page))
-			return PTR_ERR_OR_ZERO(page);
-		/* The huge one of zeros has no room: the area gets a page of its own. */
-		write = huge_zero(vma, page);
-		/* The zero page has its room for ever, and carries no mark. */
-		if (write || is_zero_pfn(page_to_pfn(page))) {
-			put_page(page);
-			if (!write)
-				return 0;
-			continue;
-		}
-		if (mmkit_ts_folio_reserved(page_folio(page))) {
-			err = hold_page(held, page);
-			if (err)
-				put_page(page);
-			return err;
-		}
-		err = mmkit_ts_make_room(page, tries);
-		if (err)
-			return err;
-	}
-	return -EBUSY;
-}
-
-static int prepare_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
-			 struct held **held)
-{
-	unsigned long step;
-	int err;
-
-	for (; start < end; start += step) {
-		err = prepare_page(vma, start, held, &step);
-		if (err)
-			return err;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched_tasks_rcu_qs();
-	}
-	return 0;
-}
-
-/* Pages that cannot be accessed are not tagged yet, whatever the area says. */
-static bool untagged_pages(const struct vm_area_struct *vma)
-{
-	return !tagged_area(vma) || !(vma->vm_flags & (VM_READ | VM_WRITE));
-}
-
-static noinline int mmkit_redirect_fn_mprotect MMKIT_MPROTECT_ARGS
-{
-	struct held *held = NULL;
-	int err = 0;
-
-	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_MPROTECT]);
-	if (unlikely(newflags & VM_MTE) && untagged_pages(vma) && mmkit_uffd_rwp(vma)) {
-		/* Pages there cannot be asked for, and come back by no fault. */
-		err = -EINVAL;
-	} else if (unlikely(newflags & VM_MTE) && untagged_pages(vma)) {
-		/* No fault adds a page behind us. */
-		mmkit_vma_start_write(vma);
-		err = prepare_range(vma, start, end, &held);
-	}
-	if (!err)
-		err = mmkit_original(mprotect) MMKIT_MPROTECT_PASS;
-	else if (err != -EINVAL)
-		err = -ENOMEM;
-	release_held(held);
-	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_MPROTECT]);
-	return err;
-}
-
 /* --- tmpfs ------------------------------------------------------------------------- */
 
 /* The page comes locked. Without room it is unlocked, gets some, and is asked for again. */
@@ -508,7 +217,7 @@ static vm_fault_t shmem_with_room(struct vm_fault *vmf)
 	unsigned int tries;
 	struct page *page;
 	vm_fault_t ret;
-	int err = -EBUSY;
+	int err;
 
 	for (tries = 0; tries <= TS_OTHER_PAGES; tries++) {
 		ret = mmkit_original(shmem)(vmf);
@@ -521,9 +230,9 @@ static vm_fault_t shmem_with_room(struct vm_fault *vmf)
 		unlock_page(page);
 		err = mmkit_ts_make_room(page, tries);
 		if (err)
-			break;
+			return mmkit_ts_fault_failed(vmf->vma, err);
 	}
-	return mmkit_ts_fault_failed(vmf->vma, err ?: -EBUSY);
+	return mmkit_ts_fault_failed(vmf->vma, -EBUSY);
 }
 
 static noinline vm_fault_t mmkit_redirect_fn_shmem(struct vm_fault *vmf)
@@ -579,7 +288,7 @@ static noinline int mmkit_redirect_fn_mfill MMKIT_MFILL_ARGS
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_MFILL]);
 	if (unlikely(tagged_area(dst_vma)) && !mmkit_ts_reserved(page_to_pfn(page)) &&
-	    reserve_folio(page, TS_PATIENT)) {
+	    mmkit_ts_reserve_folio(page_folio(page), TS_PATIENT)) {
 		mmkit_ts_count(TS_STAT_NO_UFFD, 1);
 		err = -EINVAL;
 	} else {
@@ -606,7 +315,6 @@ static noinline int mmkit_redirect_fn_kvm_cap(struct kvm *kvm, struct kvm_enable
 
 struct mmkit_redirect mmkit_ts_rows[TS_NR_ROWS] = {
 	[TS_ROW_VMA_ALLOC]	= MMKIT_REDIRECT_ROW(vma_alloc),
-	[TS_ROW_MPROTECT]	= MMKIT_REDIRECT_ROW(mprotect),
 	[TS_ROW_SHMEM]		= MMKIT_REDIRECT_ROW(shmem),
 	[TS_ROW_MAP_PAGES]	= MMKIT_REDIRECT_ROW(map_pages),
 	[TS_ROW_THP]		= MMKIT_REDIRECT_ROW(thp),
@@ -682,6 +390,7 @@ int mmkit_ts_hooks_init(bool simulate)
 	err = mmkit_ts_zero_init();
 	if (err)
 		goto err_ksyms;
+	mmkit_ts_mprotect_rows(mmkit_ts_rows);
 	mmkit_ts_copy_rows(mmkit_ts_rows);
 	mmkit_ts_swap_rows(mmkit_ts_rows);
 	mmkit_ts_hugetlb_rows(mmkit_ts_rows);

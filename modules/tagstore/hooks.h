@@ -38,8 +38,17 @@ static inline bool tagged_area(const struct vm_area_struct *vma)
 	return vma && vma->vm_flags & VM_MTE;
 }
 
+/* --- room.c ------------------------------------------------------------------------------ */
+
 /* Is there room for all of it? */
 bool mmkit_ts_folio_reserved(struct folio *folio);
+
+/* Makes it, whatever of the folio is mapped. */
+static inline int mmkit_ts_reserve_folio(struct folio *folio, unsigned int tries)
+{
+	return mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), tries);
+}
+
 /*
  * Room for @page, which exists and has none. The caller has it held and not locked, holds it no
  * more afterwards, and looks at what is there again when this returns 0: it can have room, or
@@ -49,6 +58,9 @@ bool mmkit_ts_folio_reserved(struct folio *folio);
 int mmkit_ts_make_room(struct page *page, unsigned int others);
 /* What a fault of @vma comes to after that has failed with @err. */
 vm_fault_t mmkit_ts_fault_failed(const struct vm_area_struct *vma, int err);
+
+/* --- swap.c and mprotect.c ---------------------------------------------------------------- */
+
 /*
  * The page of a file that a fault asks for, if it is in swap: 0 when it is ready, with room and
  * held, or is not there. Else what the fault comes to.
@@ -80,7 +92,8 @@ void mmkit_ts_zero_exit(void);
 /* A tagged folio is the huge one, and is held from now on: the reference of the caller. */
 bool mmkit_ts_zero_keep(struct folio *folio);
 
-/* Fill in the rows of swap.c, copy.c and hugetlb.c. */
+/* Each fills in its own. */
+void mmkit_ts_mprotect_rows(struct mmkit_redirect *rows);
 void mmkit_ts_swap_rows(struct mmkit_redirect *rows);
 void mmkit_ts_copy_rows(struct mmkit_redirect *rows);
 void mmkit_ts_hugetlb_rows(struct mmkit_redirect *rows);

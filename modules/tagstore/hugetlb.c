@@ -33,11 +33,6 @@ MMKIT_REDIRECT_DECLARE(huge_migrate, int, hugetlbfs_migrate_folio,
 
 static bool shared_tagged;
 
-static int reserve_huge(struct folio *folio)
-{
-	return mmkit_ts_reserve(folio_pfn(folio), folio_nr_pages(folio), TS_PATIENT);
-}
-
 static noinline struct folio *mmkit_redirect_fn_huge_alloc(struct vm_area_struct *vma,
 							   unsigned long addr,
 							   bool cow_from_owner)
@@ -46,9 +41,9 @@ static noinline struct folio *mmkit_redirect_fn_huge_alloc(struct vm_area_struct
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_HUGE_ALLOC]);
 	folio = mmkit_original(huge_alloc)(vma, addr, cow_from_owner);
-	if ((unlikely(vma->vm_flags & VM_MTE) ||
+	if ((unlikely(tagged_area(vma)) ||
 	     unlikely(READ_ONCE(shared_tagged) && vma->vm_flags & VM_SHARED)) &&
-	    !IS_ERR(folio) && reserve_huge(folio)) {
+	    !IS_ERR(folio) && mmkit_ts_reserve_folio(folio, TS_PATIENT)) {
 		mmkit_ksym(restore_reserve_on_error)(hstate_vma(vma), vma, addr, folio);
 		folio_put(folio);
 		/* Not -ENOMEM, after which the fault would be tried for ever. */
@@ -72,7 +67,7 @@ static int prepare_cached(struct vm_area_struct *vma, unsigned long address)
 	folio = filemap_get_folio(vma->vm_file->f_mapping, index);
 	if (IS_ERR(folio))
 		return 0;
-	err = reserve_huge(folio);
+	err = mmkit_ts_reserve_folio(folio, TS_PATIENT);
 	folio_put(folio);
 	return err;
 }
@@ -85,7 +80,7 @@ static noinline vm_fault_t mmkit_redirect_fn_huge_fault(struct mm_struct *mm,
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_HUGE_FAULT]);
-	if (likely(!(vma->vm_flags & VM_MTE)) || !prepare_cached(vma, address))
+	if (likely(!tagged_area(vma)) || !prepare_cached(vma, address))
 		ret = mmkit_original(huge_fault)(mm, vma, address, flags);
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_HUGE_FAULT]);
 	return ret;

@@ -85,7 +85,7 @@ static vm_fault_t read_with_room(struct vm_fault *vmf, swp_entry_t entry)
 {
 	struct folio *folio;
 	unsigned int tries;
-	int err = -EBUSY;
+	int err;
 
 	for (tries = 0; tries <= TS_OTHER_PAGES; tries++) {
 		folio = read_in(vmf, entry);
@@ -97,9 +97,9 @@ static vm_fault_t read_with_room(struct vm_fault *vmf, swp_entry_t entry)
 		}
 		err = mmkit_ts_make_room(folio_page(folio, 0), tries);
 		if (err)
-			break;
+			return mmkit_ts_fault_failed(vmf->vma, err);
 	}
-	return mmkit_ts_fault_failed(vmf->vma, err ?: -EBUSY);
+	return mmkit_ts_fault_failed(vmf->vma, -EBUSY);
 }
 
 /* Many pages can be swapped out as one. */
@@ -196,6 +196,9 @@ static int bring_back(struct mm_struct *mm)
 	unsigned long addr = 0;
 	int err = 0;
 
+	/* The kernel's own list of those that had something in swap. */
+	if (list_empty(&mm->mmlist))
+		return 0;
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 	while (!err && (vma = find_vma(mm, addr))) {

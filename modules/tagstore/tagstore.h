@@ -189,7 +189,7 @@ unsigned long mmkit_ts_pool_count(void);
 int mmkit_ts_events_init(void);
 void mmkit_ts_events_exit(void);
 
-/* --- hooks.c, copy.c, zero.c: where pages become tagged (arm64) ---------------------------- */
+/* --- hooks.c, adopt.c, zero.c: where pages become tagged (arm64) ---------------------------- */
 
 #ifdef CONFIG_ARM64
 /* Can this CPU have tags, and has the kernel none of its own? One pr_err if not. */
