@@ -1533,10 +1533,15 @@ static void hold(char **argv)
 static void take(char **argv)
 {
 	size_t pages = strtoul(argv[2], NULL, 0), done;
-	char *mem = secret(pages);
+	char *mem;
 	int number;
 
-	/* Who is at the limit and needs a page table is killed, not refused: they are there before. */
+	/*
+	 * Who is at the limit and needs a page of another kind, for the frame of the signal, say,
+	 * is killed, not refused: its own memory and the page tables are there before.
+	 */
+	must(!mlockall(MCL_CURRENT), "mlockall");
+	mem = secret(pages);
 	for (done = 0; done < pages; done += page / sizeof(void *))
 		must(touch(mem + done * page, 1, &number) == 1, "a page of each table");
 	must(touch(mem + (pages - 1) * page, 1, &number) == 1, "a page of the last table");

@@ -46,9 +46,16 @@ plenty() {
 	wait $toucher
 } 2> /dev/null
 
-read_ahead() {
+# ahead HOLD WHAT: such pages of a program are read ahead, without the manager's doing
+ahead() {
+	swapped $1 16
+	load_tagstore || exit 1
+	short
+	watched_again
+	free=$(meminfo CmaFree)
 	kill -HUP $holder
-	check "$1: they are read ahead" wait_for 20 grep -q 'read ahead' /tmp/held
+	check "$2: they are read ahead" wait_for 20 grep -q 'read ahead' /tmp/held
+	echo "$2: $((free - $(meminfo CmaFree))) kB more of storage are in use, of $free; $(meminfo MemFree) kB are free"
 }
 
 # right WHAT: they have their data and tags, and room
@@ -63,30 +70,18 @@ right() {
 	check "$1: nothing is kept" at_rest
 }
 
-# ahead HOLD WHAT: read ahead without the manager's doing, and then used
-ahead() {
-	swapped $1 16
-	load_tagstore || exit 1
-	short
-	watched_again
-	free=$(meminfo CmaFree)
-	read_ahead "$2"
-	echo "$2: $((free - $(meminfo CmaFree))) kB more of storage are in use, of $free; $(meminfo MemFree) kB are free"
-	right "$2"
-	plenty
-}
-
 ahead hold "pages of a process"
-unload mmkit_tagstore
-ahead hold_shared "pages of tmpfs"
+right "pages of a process"
+plenty
 unload mmkit_tagstore
 
-# swapoff() brings back all, wherever it was read to.
-swapped hold 16
-load_tagstore || exit 1
-short
-watched_again
-read_ahead "before swapoff"
+ahead hold_shared "pages of tmpfs"
+right "pages of tmpfs"
+plenty
+unload mmkit_tagstore
+
+# It brings back all, wherever that was read to.
+ahead hold "before swapoff"
 check "there is no more swap" swapoff /dev/zram0
 right "back when there was no more swap"
 plenty
