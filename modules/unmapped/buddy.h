@@ -22,17 +22,21 @@
 /**
  * struct um_buddy - free and used chunks of a block
  * @max:    order of the block
+ * @all:    its pages: 2^@max, also the first node of order 0
  * @orders: bit n is set while there is a free chunk of order n
  * @pages:  free pages
  * @count:  free chunks by order
  * @map:    "free" bitmap, then "used" bitmap
+ * @used:   the latter
  */
 struct um_buddy {
 	unsigned int max;
+	unsigned int all;
 	unsigned int orders;
 	unsigned int pages;
 	unsigned short count[UM_BUDDY_MAX_ORDER + 1];
 	unsigned long *map;
+	unsigned long *used;
 };
 
 /* Longs of one bitmap for a block of order @max, and of both. */
@@ -56,21 +60,16 @@ static inline void um_node_flip(unsigned long *bits, unsigned int node)
 	bits[node / UM_LONG_BITS] ^= 1UL << (node % UM_LONG_BITS);
 }
 
-static inline unsigned long *um_buddy_used(const struct um_buddy *buddy)
-{
-	return buddy->map + um_buddy_words(buddy->max);
-}
-
 static inline unsigned int um_buddy_node(const struct um_buddy *buddy, unsigned int page,
 					 unsigned int order)
 {
-	return (1U << (buddy->max - order)) + (page >> order);
+	return (buddy->all + page) >> order;
 }
 
 static inline unsigned int um_buddy_page(const struct um_buddy *buddy, unsigned int node,
 					 unsigned int order)
 {
-	return (node - (1U << (buddy->max - order))) << order;
+	return (node << order) - buddy->all;
 }
 
 static __always_inline void um_chunk_add(struct um_buddy *buddy, unsigned int node,
@@ -97,14 +96,17 @@ static __always_inline void um_chunk_del(struct um_buddy *buddy, unsigned int no
  */
 static inline void um_buddy_init(struct um_buddy *buddy, unsigned int max, unsigned long *map)
 {
-	*buddy = (struct um_buddy){ .max = max, .pages = 1U << max, .map = map };
+	*buddy = (struct um_buddy){
+		.max = max, .all = 1U << max, .pages = 1U << max,
+		.map = map, .used = map + um_buddy_words(max),
+	};
 	um_chunk_add(buddy, 1, max);
 }
 
 /* Is all of the block free? */
 static inline bool um_buddy_whole(const struct um_buddy *buddy)
 {
-	return buddy->orders >> buddy->max;
+	return buddy->orders & buddy->all;
 }
 
 /* Order of the largest free chunk, -1 when there is none. */
@@ -116,7 +118,7 @@ static inline int um_buddy_largest(const struct um_buddy *buddy)
 /* The first free chunk of @order; there is one. */
 static __always_inline unsigned int um_chunk_first(const struct um_buddy *buddy, unsigned int order)
 {
-	unsigned int first = 1U << (buddy->max - order);
+	unsigned int first = buddy->all >> order;
 	unsigned int word = first / UM_LONG_BITS;
 
 	/* Nodes first .. 2 * first - 1: a part of word 0, or whole words. */
@@ -137,7 +139,7 @@ static __always_inline void um_chunk_carve(struct um_buddy *buddy, unsigned int 
 		node = 2 * node + (page >> have & 1);
 		um_chunk_add(buddy, node ^ 1, have);
 	}
-	um_node_flip(um_buddy_used(buddy), node);
+	um_node_flip(buddy->used, node);
 	buddy->pages -= 1U << order;
 }
 
@@ -189,8 +191,8 @@ static inline bool um_buddy_take(struct um_buddy *buddy, unsigned int page)
 static __always_inline bool um_buddy_is_used(const struct um_buddy *buddy, unsigned int page,
 					     unsigned int order)
 {
-	return order <= buddy->max && !(page >> buddy->max) && !(page & ((1U << order) - 1)) &&
-	       um_node_test(um_buddy_used(buddy), um_buddy_node(buddy, page, order));
+	return order <= buddy->max && page < buddy->all && !(page & ((1U << order) - 1)) &&
+	       um_node_test(buddy->used, um_buddy_node(buddy, page, order));
 }
 
 /* Order of the allocated chunk that begins at @page, -1 when there is none. */
@@ -211,7 +213,7 @@ static __always_inline void um_chunk_free(struct um_buddy *buddy, unsigned int p
 {
 	unsigned int node = um_buddy_node(buddy, page, order);
 
-	um_node_flip(um_buddy_used(buddy), node);
+	um_node_flip(buddy->used, node);
 	buddy->pages += 1U << order;
 	while (node > 1 && um_node_test(buddy->map, node ^ 1)) {
 		um_chunk_del(buddy, node ^ 1, order);

@@ -205,18 +205,16 @@ static noinline bool make_presentable(struct um_block *block, unsigned int idx, 
 	return true;
 }
 
-static __always_inline struct page *hand_out(struct um_block *block, unsigned int idx,
-					     unsigned int order, gfp_t gfp, bool dirty,
-					     unsigned long ip)
+static __always_inline struct page *hand_out(struct um_block *block, struct page *page,
+					     unsigned int idx, unsigned int order, gfp_t gfp,
+					     bool dirty, unsigned long ip)
 {
-	unsigned long pfn = block->pfn + idx;
-
 	if (unlikely(dirty || (gfp & __GFP_ZERO)) && !make_presentable(block, idx, order, gfp)) {
-		mmkit_um_put(pfn_to_page(pfn), order, UM_SECRET);
+		mmkit_um_put(page, order, UM_SECRET);
 		return NULL;
 	}
-	mmkit_page_event_retag(pfn, order, ip);
-	return pfn_to_page(pfn);
+	mmkit_page_event_retag(block->pfn + idx, order, ip);
+	return page;
 }
 
 static __always_inline struct page *take_cached(struct um_node *node, gfp_t gfp, unsigned int order,
@@ -242,7 +240,7 @@ static __always_inline struct page *take_cached(struct um_node *node, gfp_t gfp,
 		raw_spin_unlock_irqrestore(&node->lock, flags);
 		page = pfn_to_page(block->pfn + idx);
 		if (likely(!poisoned(page, order)))
-			return hand_out(block, idx, order, gfp, dirty, ip);
+			return hand_out(block, page, idx, order, gfp, dirty, ip);
 		/* Its block is not picked again. */
 		mmkit_um_put(page, order, UM_SECRET);
 	} while (true);
@@ -290,7 +288,9 @@ static struct page *refill(int nid, gfp_t gfp, unsigned int order, unsigned long
 	int idx;
 
 	block = block_add(nid, gfp, order, &idx);
-	return block ? hand_out(block, idx, order, gfp, false, ip) : NULL;
+	if (!block)
+		return NULL;
+	return hand_out(block, pfn_to_page(block->pfn + idx), idx, order, gfp, false, ip);
 }
 
 /*
@@ -400,13 +400,13 @@ static __always_inline void mark_freed(struct um_block *block, unsigned int idx,
 
 /* An allocated chunk is free again. */
 static __always_inline void chunk_back(struct um_node *node, struct um_block *block,
-				       unsigned int idx, unsigned int order,
+				       struct page *page, unsigned int idx, unsigned int order,
 				       enum um_contents contents)
 {
 	um_chunk_free(&block->buddy, idx, order);
 	mark_freed(block, idx, order, contents);
 	node->free += 1UL << order;
-	if (unlikely(poisoned(pfn_to_page(block->pfn + idx), order)))
+	if (unlikely(poisoned(page, order)))
 		block->bad = true;
 	relist(node, block);
 }
@@ -467,16 +467,15 @@ static __always_inline bool put(struct page *page, unsigned int order, enum um_c
 		keep_back(node, block, idx, order);
 		kick = true;
 	} else if (likely(good)) {
+		chunk_back(node, block, page, idx, order, contents);
 		/* Before anybody else can have them. */
 		mmkit_page_event_retag(pfn, order, mmkit_um_idle_ip);
-		chunk_back(node, block, idx, order, contents);
 		node->in_use -= 1UL << order;
 		out_done(node);
 		if (unlikely(um_buddy_whole(&block->buddy)) && !kick)
 			kick = block->leaving || over_limit();
 	}
-	raw_spin_unlock(&node->lock);
-	local_irq_restore(flags);
+	raw_spin_unlock_irqrestore(&node->lock, flags);
 	if (unlikely(!good))
 		wrong_free();
 	return kick;
@@ -494,14 +493,15 @@ void mmkit_um_put(struct page *page, unsigned int order, enum um_contents conten
 void mmkit_um_unkeep(struct um_block *block, unsigned int idx)
 {
 	unsigned int order = um_buddy_order(&block->buddy, idx);
+	struct page *page = pfn_to_page(block->pfn + idx);
 	struct um_node *node = block->node;
 
-	if (referenced(pfn_to_page(block->pfn + idx), order))
+	if (referenced(page, order))
 		return;
 	__clear_bit(idx, block->kept);
 	block->held--;
+	chunk_back(node, block, page, idx, order, UM_SECRET);
 	mmkit_page_event_retag(block->pfn + idx, order, mmkit_um_idle_ip);
-	chunk_back(node, block, idx, order, UM_SECRET);
 	node->held -= 1UL << order;
 	out_done(node);
 }
@@ -512,6 +512,7 @@ void mmkit_um_unkeep(struct um_block *block, unsigned int idx)
  */
 void mmkit_um_scrub_free(struct um_block *block, unsigned int idx)
 {
+	struct page *page = pfn_to_page(block->pfn + idx);
 	struct um_node *node = block->node;
 	bool taken, scrubbed;
 	unsigned long flags;
@@ -531,13 +532,13 @@ void mmkit_um_scrub_free(struct um_block *block, unsigned int idx)
 	if (!taken)
 		return;
 
-	scrubbed = mmkit_um_scrub(pfn_to_page(block->pfn + idx));
+	scrubbed = mmkit_um_scrub(page);
 	um_stat(UM_SCRUBS);
 
 	raw_spin_lock_irqsave(&node->lock, flags);
 	__clear_bit(idx, block->kept);
 	block->held--;
-	chunk_back(node, block, idx, 0, scrubbed ? UM_ZEROES : UM_SECRET);
+	chunk_back(node, block, page, idx, 0, scrubbed ? UM_ZEROES : UM_SECRET);
 	raw_spin_unlock_irqrestore(&node->lock, flags);
 }
 

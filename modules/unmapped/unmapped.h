@@ -104,7 +104,7 @@ static inline unsigned int um_block_order(const struct um_block *block)
 
 static inline unsigned long um_block_pages(const struct um_block *block)
 {
-	return 1UL << um_block_order(block);
+	return block->buddy.all;
 }
 
 /**
