@@ -81,7 +81,9 @@ void mmkit_jit_space_exit(void);
 int mmkit_jit_space_get(struct jit_slab *slab);
 void mmkit_jit_space_put(struct jit_slab *slab);
 struct jit_slab *mmkit_jit_space_find(unsigned long addr);
+/* Gives back all memory that no object is in, now or when it was not needed for a while. */
 void mmkit_jit_space_drain(void);
+void mmkit_jit_space_drain_later(void);
 unsigned long mmkit_jit_space_free(void);
 void mmkit_jit_space_each_slab(void (*see)(struct jit_slab *slab, void *data), void *data);
 
@@ -202,6 +204,7 @@ struct jit_slab {
  * @lock:    guards all but @refill, and the slabs; taken in any context but NMI, and
  *	      after all others
  * @partial: slabs that have a free object
+ * @spare:   the last of them, if nothing of it is used
  * @slabs:   number of slabs
  * @room:    objects in them, free ones too
  * @used:    objects that are not free
@@ -212,6 +215,7 @@ struct jit_slab {
 struct jit_class {
 	raw_spinlock_t lock;
 	struct list_head partial;
+	struct jit_slab *spare;
 	unsigned long slabs;
 	unsigned long room;
 	unsigned long used;
@@ -227,6 +231,7 @@ extern struct jit_class mmkit_jit_classes[JIT_NR_CLASSES + 1];
 int mmkit_jit_slab_init(void);
 void mmkit_jit_slab_exit(void);
 void mmkit_jit_settle(void);
+void mmkit_jit_slab_drain(void);
 unsigned long mmkit_jit_class_lock(struct jit_class *class);
 void mmkit_jit_class_unlock(struct jit_class *class, unsigned long flags);
 

@@ -29,7 +29,7 @@ static struct jit_owner *owner_find(struct module *mod)
 	return NULL;
 }
 
-static struct jit_owner *owner_add(struct module *mod)
+static noinline struct jit_owner *owner_add(struct module *mod)
 {
 	struct jit_owner *owner;
 

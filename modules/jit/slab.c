@@ -84,14 +84,31 @@ static struct jit_slab *slab_alloc(struct jit_class *class, size_t len)
 	return slab;
 }
 
+/* Under the lock: while one of its objects is there the module stays. */
+static void class_use(struct jit_class *class)
+{
+	if (!class->used++)
+		__module_get(THIS_MODULE);
+}
+
+/* Under the lock: it is somebody's, and can be found. */
+static void object_publish(struct jit_slab *slab, unsigned int idx, const struct jit_object *object)
+{
+	atomic_long_inc(&object->owner->objects);
+	atomic_long_add(object->len, &object->owner->bytes);
+	slab->class->used_bytes += object->len;
+	slab->object[idx] = *object;
+}
+
 /* A new slab; its first object is the caller's before anybody else sees it. */
-static struct jit_slab *slab_add(struct jit_class *class, size_t len)
+static struct jit_slab *slab_add(struct jit_class *class, const struct jit_object *object,
+				 bool publish)
 {
 	struct jit_slab *slab;
 	unsigned long flags;
 	int err;
 
-	slab = slab_alloc(class, len);
+	slab = slab_alloc(class, object->len);
 	if (!slab)
 		return NULL;
 	__set_bit(0, slab->used);
@@ -107,34 +124,80 @@ static struct jit_slab *slab_add(struct jit_class *class, size_t len)
 	class->room += slab->objects;
 	class->pages += slab->pages;
 	class->meta_bytes += slab_meta_bytes(slab);
-	class->used++;
+	class_use(class);
+	if (publish)
+		object_publish(slab, 0, object);
 	if (slab->free)
 		list_add(&slab->link, &class->partial);
 	mmkit_jit_class_unlock(class, flags);
 	return slab;
 }
 
-/* Under the lock: is nothing of it used any more, nor waited for? */
-static bool slab_dies(struct jit_slab *slab)
+/* Under the lock: it is in use no more, and nobody will find it. */
+static void slab_retire(struct jit_slab *slab)
 {
 	struct jit_class *class = slab->class;
 
-	if (slab->free < slab->objects || slab->grace[JIT_GRACE_RCU].running ||
-	    slab->grace[JIT_GRACE_TASKS].running)
-		return false;
 	slab->dead = true;
 	list_del_init(&slab->link);
 	class->slabs--;
 	class->room -= slab->objects;
 	class->pages -= slab->pages;
 	class->meta_bytes -= slab_meta_bytes(slab);
-	return true;
+}
+
+/* What becomes of a slab some of whose objects are free now. */
+enum slab_fate { SLAB_STAYS, SLAB_SPARE, SLAB_GOES };
+
+/* Under the lock. */
+static enum slab_fate slab_fate(struct jit_slab *slab)
+{
+	struct jit_class *class = slab->class;
+
+	if (slab->free < slab->objects || slab->grace[JIT_GRACE_RCU].running ||
+	    slab->grace[JIT_GRACE_TASKS].running)
+		return SLAB_STAYS;
+	if (is_run(class) || class->spare) {
+		slab_retire(slab);
+		return SLAB_GOES;
+	}
+	/* Who comes and goes at the end of a slab does not make one each time. */
+	class->spare = slab;
+	list_move_tail(&slab->link, &class->partial);
+	return SLAB_SPARE;
 }
 
 static void slab_del(struct jit_slab *slab)
 {
 	mmkit_jit_space_put(slab);
 	kfree_rcu(slab, rcu);
+}
+
+/* After the lock. */
+static void slab_meet(struct jit_slab *slab, enum slab_fate fate)
+{
+	if (fate == SLAB_GOES)
+		slab_del(slab);
+	else if (fate == SLAB_SPARE)
+		mmkit_jit_space_drain_later();
+}
+
+void mmkit_jit_slab_drain(void)
+{
+	struct jit_class *class;
+	struct jit_slab *slab;
+	unsigned long flags;
+
+	for (class = mmkit_jit_classes; class < &mmkit_jit_classes[JIT_RUNS]; class++) {
+		flags = mmkit_jit_class_lock(class);
+		slab = class->spare;
+		class->spare = NULL;
+		if (slab)
+			slab_retire(slab);
+		mmkit_jit_class_unlock(class, flags);
+		if (slab)
+			slab_del(slab);
+	}
 }
 
 /* --- objects ---------------------------------------------------------------- */
@@ -144,8 +207,9 @@ static void *object_addr(const struct jit_slab *slab, unsigned int idx)
 	return (void *)(slab->addr + (unsigned long)idx * slab->bytes);
 }
 
-/* A free object of a slab that is there. */
-static struct jit_slab *object_take(struct jit_class *class, unsigned int *idx)
+/* A free object of a slab that is there; it is @object at once if @publish. */
+static struct jit_slab *object_take(struct jit_class *class, const struct jit_object *object,
+				    bool publish, unsigned int *idx)
 {
 	struct jit_slab *slab;
 	unsigned long flags;
@@ -153,9 +217,13 @@ static struct jit_slab *object_take(struct jit_class *class, unsigned int *idx)
 	flags = mmkit_jit_class_lock(class);
 	slab = list_first_entry_or_null(&class->partial, struct jit_slab, link);
 	if (slab) {
+		if (slab == class->spare)
+			class->spare = NULL;
 		*idx = find_first_zero_bit(slab->used, slab->objects);
 		__set_bit(*idx, slab->used);
-		class->used++;
+		class_use(class);
+		if (publish)
+			object_publish(slab, *idx, object);
 		if (!--slab->free)
 			list_del_init(&slab->link);
 	}
@@ -163,16 +231,17 @@ static struct jit_slab *object_take(struct jit_class *class, unsigned int *idx)
 	return slab;
 }
 
-static struct jit_slab *object_refill(struct jit_class *class, size_t len, unsigned int *idx)
+static struct jit_slab *object_refill(struct jit_class *class, const struct jit_object *object,
+				      bool publish, unsigned int *idx)
 {
 	struct jit_slab *slab = NULL;
 
 	mutex_lock(&class->refill);
 	/* Many can wait here: one slab serves them all. */
 	if (!is_run(class))
-		slab = object_take(class, idx);
+		slab = object_take(class, object, publish, idx);
 	if (!slab) {
-		slab = slab_add(class, len);
+		slab = slab_add(class, object, publish);
 		*idx = 0;
 	}
 	mutex_unlock(&class->refill);
@@ -184,28 +253,29 @@ static void object_done(struct jit_slab *slab, unsigned int idx)
 {
 	struct jit_class *class = slab->class;
 	struct jit_object object;
+	enum slab_fate fate;
 	unsigned long flags;
-	bool dies;
+	bool last;
 
 	flags = mmkit_jit_class_lock(class);
 	object = slab->object[idx];
 	slab->object[idx] = (struct jit_object) {};
 	__clear_bit(idx, slab->used);
 	__clear_bit(idx, slab->dying);
-	class->used--;
+	last = !--class->used;
 	class->used_bytes -= object.len;
 	if (!slab->free++)
 		list_add(&slab->link, &class->partial);
-	dies = slab_dies(slab);
+	fate = slab_fate(slab);
 	mmkit_jit_class_unlock(class, flags);
 
 	if (object.owner)
 		jit_stat(JIT_FREES);
 	kfree(object.name);
 	mmkit_jit_owner_put(object.owner);
-	if (dies)
-		slab_del(slab);
-	module_put(THIS_MODULE);
+	slab_meet(slab, fate);
+	if (last)
+		module_put(THIS_MODULE);
 }
 
 /* Under the lock: the live object that @addr lies in, or -1. */
@@ -335,60 +405,61 @@ static void object_fill(struct jit_slab *slab, unsigned int idx)
 
 /* --- the interface ----------------------------------------------------------- */
 
-static void *alloc(struct jit_class *class, struct jit_owner *owner, const void *code, size_t len,
-		   const char *name)
+static void *alloc(const struct jit_object *object, const void *code)
 {
-	struct jit_slab *slab;
+	size_t len = object->len;
+	unsigned int nr = len <= JIT_CLASS_MAX_BYTES ? jit_class(len) : JIT_RUNS, idx;
+	struct jit_class *class = &mmkit_jit_classes[nr];
+	struct jit_slab *slab = NULL;
 	unsigned long flags;
-	unsigned int idx;
 
-	slab = is_run(class) ? NULL : object_take(class, &idx);
+	if (nr != JIT_RUNS)
+		slab = object_take(class, object, !code, &idx);
 	if (!slab)
-		slab = object_refill(class, len, &idx);
+		slab = object_refill(class, object, !code, &idx);
 	if (!slab)
 		return NULL;
-	__module_get(THIS_MODULE);
+	if (!code)
+		return object_addr(slab, idx);
 
 	/* It is nobody's until it is written: a stray free does not find it. */
-	if (code && object_write(object_addr(slab, idx), code, len)) {
+	if (object_write(object_addr(slab, idx), code, len)) {
 		object_done(slab, idx);
 		return NULL;
 	}
-	atomic_long_inc(&owner->objects);
-	atomic_long_add(len, &owner->bytes);
 	flags = mmkit_jit_class_lock(class);
-	class->used_bytes += len;
-	slab->object[idx] = (struct jit_object) { .owner = owner, .name = name, .len = len };
+	object_publish(slab, idx, object);
 	mmkit_jit_class_unlock(class, flags);
 	return object_addr(slab, idx);
 }
 
 void *mmkit_jit_alloc_owned(struct module *mod, const void *code, size_t len, const char *name)
 {
-	struct jit_owner *owner;
-	void *text = NULL;
-	unsigned int nr;
+	struct jit_object object = { .len = len };
+	void *text;
 
 	might_sleep();
 	if (!len || len > JIT_WINDOW_SLOTS * JIT_BLOCK_BYTES ||
 	    mmkit_fuse_blown(&mmkit_jit_component))
 		goto fail;
 	if (name) {
-		name = kstrdup(name, GFP_KERNEL);
-		if (!name)
+		object.name = kstrdup(name, GFP_KERNEL);
+		if (!object.name)
 			goto fail;
 	}
-	owner = mmkit_jit_owner_get(mod);
-	nr = len <= JIT_CLASS_MAX_BYTES ? jit_class(len) : JIT_RUNS;
-	if (owner)
-		text = alloc(&mmkit_jit_classes[nr], owner, code, len, name);
-	if (text) {
-		jit_stat(JIT_ALLOCS);
-		return text;
-	}
-	if (owner)
-		mmkit_jit_owner_put(owner);
-	kfree(name);
+	object.owner = mmkit_jit_owner_get(mod);
+	if (!object.owner)
+		goto err_name;
+	text = alloc(&object, code);
+	if (!text)
+		goto err_owner;
+	jit_stat(JIT_ALLOCS);
+	return text;
+
+err_owner:
+	mmkit_jit_owner_put(object.owner);
+err_name:
+	kfree(object.name);
 fail:
 	jit_stat(JIT_FAILURES);
 	return NULL;
@@ -515,9 +586,9 @@ static void grace_work(struct work_struct *work)
 {
 	struct jit_grace *grace = container_of(work, struct jit_grace, work);
 	struct jit_slab *slab = grace->slab;
+	enum slab_fate fate;
 	unsigned long flags;
 	unsigned int idx;
-	bool dies;
 
 	for_each_set_bit(idx, grace->doomed, slab->objects)
 		object_fill(slab, idx);
@@ -528,10 +599,9 @@ static void grace_work(struct work_struct *work)
 
 	flags = mmkit_jit_class_lock(slab->class);
 	grace_next(grace);
-	dies = slab_dies(slab);
+	fate = slab_fate(slab);
 	mmkit_jit_class_unlock(slab->class, flags);
-	if (dies)
-		slab_del(slab);
+	slab_meet(slab, fate);
 }
 
 static void grace_init(struct jit_slab *slab, enum jit_grace_kind kind, unsigned long *bits)
@@ -611,4 +681,5 @@ void mmkit_jit_slab_exit(void)
 {
 	graces_flush();
 	destroy_workqueue(grace_wq);
+	mmkit_jit_slab_drain();
 }

@@ -292,12 +292,13 @@ static void blocks_free(struct list_head *gone)
 	}
 }
 
-/* All blocks of which nothing is used. */
+/* All blocks of which nothing is used, when the slabs without an object have gone. */
 void mmkit_jit_space_drain(void)
 {
 	unsigned int i, slot;
 	LIST_HEAD(gone);
 
+	mmkit_jit_slab_drain();
 	mutex_lock(&space_lock);
 	for (i = 0; i < nr_windows; i++) {
 		for (slot = 0; slot < windows[i]->slots; slot++) {
@@ -315,6 +316,11 @@ static void spare_expired(struct work_struct *work)
 }
 
 static DECLARE_DELAYED_WORK(spare_work, spare_expired);
+
+void mmkit_jit_space_drain_later(void)
+{
+	schedule_delayed_work(&spare_work, SPARE_SECONDS * HZ);
+}
 
 /* --- windows --------------------------------------------------------------- */
 
