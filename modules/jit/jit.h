@@ -232,8 +232,6 @@ int mmkit_jit_slab_init(void);
 void mmkit_jit_slab_exit(void);
 void mmkit_jit_settle(void);
 void mmkit_jit_slab_drain(void);
-unsigned long mmkit_jit_class_lock(struct jit_class *class);
-void mmkit_jit_class_unlock(struct jit_class *class, unsigned long flags);
 
 /* owners.c */
 int mmkit_jit_owners_init(void);
@@ -286,6 +284,27 @@ DECLARE_PER_CPU(unsigned long [JIT_NR_STATS], mmkit_jit_stats);
 static __always_inline void jit_stat(enum jit_stat stat)
 {
 	this_cpu_inc(mmkit_jit_stats[stat]);
+}
+
+/* Interrupts may free: they are off while a lock is held. */
+static inline unsigned long mmkit_jit_class_lock(struct jit_class *class)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	jit_stat(JIT_LOCKS);
+	if (raw_spin_is_locked(&class->lock))
+		jit_stat(JIT_CONTENDED);
+	raw_spin_lock(&class->lock);
+	/* Some callers hold it only if they found something, which sparse cannot follow. */
+	__release(&class->lock);
+	return flags;
+}
+
+static inline void mmkit_jit_class_unlock(struct jit_class *class, unsigned long flags)
+{
+	__acquire(&class->lock);
+	raw_spin_unlock_irqrestore(&class->lock, flags);
 }
 
 /* report.c */

@@ -55,9 +55,10 @@ struct jit_owner *mmkit_jit_owner_get(struct module *mod)
 {
 	struct jit_owner *owner;
 
-	rcu_read_lock();
+	/* It is short, and this is cheaper. */
+	rcu_read_lock_sched();
 	owner = owner_find(mod);
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return owner ?: owner_add(mod);
 }
 

@@ -23,27 +23,6 @@ static void grace_init(struct jit_slab *slab, enum jit_grace_kind kind, unsigned
 
 /* --- slabs ----------------------------------------------------------------- */
 
-/* Interrupts may free: they are off while a lock is held. */
-unsigned long mmkit_jit_class_lock(struct jit_class *class)
-{
-	unsigned long flags;
-
-	local_irq_save(flags);
-	jit_stat(JIT_LOCKS);
-	if (raw_spin_is_locked(&class->lock))
-		jit_stat(JIT_CONTENDED);
-	raw_spin_lock(&class->lock);
-	/* Some callers hold it only if they found something, which sparse cannot follow. */
-	__release(&class->lock);
-	return flags;
-}
-
-void mmkit_jit_class_unlock(struct jit_class *class, unsigned long flags)
-{
-	__acquire(&class->lock);
-	raw_spin_unlock_irqrestore(&class->lock, flags);
-}
-
 static bool is_run(const struct jit_class *class)
 {
 	return class == &mmkit_jit_classes[JIT_RUNS];
@@ -92,7 +71,8 @@ static void class_use(struct jit_class *class)
 }
 
 /* Under the lock: it is somebody's, and can be found. */
-static void object_publish(struct jit_slab *slab, unsigned int idx, const struct jit_object *object)
+static __always_inline void object_publish(struct jit_slab *slab, unsigned int idx,
+					   const struct jit_object *object)
 {
 	atomic_long_inc(&object->owner->objects);
 	atomic_long_add(object->len, &object->owner->bytes);
@@ -207,6 +187,13 @@ static void *object_addr(const struct jit_slab *slab, unsigned int idx)
 	return (void *)(slab->addr + (unsigned long)idx * slab->bytes);
 }
 
+/* There is one. Most slabs have fewer objects than a word has bits. */
+static unsigned int first_free(const struct jit_slab *slab)
+{
+	return ~slab->used[0] ? ffz(slab->used[0]) :
+	       find_first_zero_bit(slab->used, slab->objects);
+}
+
 /* A free object of a slab that is there; it is @object at once if @publish. */
 static struct jit_slab *object_take(struct jit_class *class, const struct jit_object *object,
 				    bool publish, unsigned int *idx)
@@ -219,7 +206,7 @@ static struct jit_slab *object_take(struct jit_class *class, const struct jit_ob
 	if (slab) {
 		if (slab == class->spare)
 			class->spare = NULL;
-		*idx = find_first_zero_bit(slab->used, slab->objects);
+		*idx = first_free(slab);
 		__set_bit(*idx, slab->used);
 		class_use(class);
 		if (publish)
