@@ -2,6 +2,7 @@
 #ifndef MMKIT_JIT_PRIVATE_H
 #define MMKIT_JIT_PRIVATE_H
 
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -72,6 +73,14 @@ MMKIT_KSYM_DECLARE_TABLE(JIT_KSYMS)
 /* Slots for blocks side by side: the longest object fills them all. */
 #define JIT_WINDOW_SLOTS	16
 
+/* What becomes free is kept for a while: slabs, blocks, and with them their mapping. */
+#define JIT_SPARE_SECONDS	10
+
+static inline bool jit_is_old(unsigned long since)
+{
+	return time_is_before_eq_jiffies(since + JIT_SPARE_SECONDS * HZ);
+}
+
 struct jit_slab;
 
 /* space.c */
@@ -79,9 +88,9 @@ extern unsigned int mmkit_jit_max_blocks;
 void mmkit_jit_space_init(const struct mmkit_ksym_table *ksyms, bool ksym, bool guarded);
 void mmkit_jit_space_exit(void);
 int mmkit_jit_space_get(struct jit_slab *slab);
-void mmkit_jit_space_put(struct jit_slab *slab);
+void mmkit_jit_space_put(struct jit_slab *slab, bool drained);
 struct jit_slab *mmkit_jit_space_find(unsigned long addr);
-/* Gives back all memory that no object is in, now or when it was not needed for a while. */
+/* Gives back all memory that no object is in, or looks later what was not needed for a while. */
 void mmkit_jit_space_drain(void);
 void mmkit_jit_space_drain_later(void);
 unsigned long mmkit_jit_space_free(void);
@@ -172,6 +181,7 @@ struct jit_grace {
  * @objects: number of objects
  * @free:    of them free
  * @dead:    it is being freed
+ * @since:   when the last of its objects became free
  * @used:    bit an object: it is not free
  * @dying:   bit an object: it is being freed
  * @writing: bit an object: it is being written
@@ -188,6 +198,7 @@ struct jit_slab {
 	unsigned int objects;
 	unsigned int free;
 	bool dead;
+	unsigned long since;
 	unsigned long *used;
 	unsigned long *dying;
 	unsigned long *writing;
@@ -231,7 +242,7 @@ extern struct jit_class mmkit_jit_classes[JIT_NR_CLASSES + 1];
 int mmkit_jit_slab_init(void);
 void mmkit_jit_slab_exit(void);
 void mmkit_jit_settle(void);
-void mmkit_jit_slab_drain(void);
+void mmkit_jit_slab_drain(bool all);
 
 /* owners.c */
 int mmkit_jit_owners_init(void);

@@ -137,6 +137,7 @@ static enum slab_fate slab_fate(struct jit_slab *slab)
 	if (slab->free < slab->objects || slab->grace[JIT_GRACE_RCU].running ||
 	    slab->grace[JIT_GRACE_TASKS].running)
 		return SLAB_STAYS;
+	slab->since = jiffies;
 	if (is_run(class) || class->spare) {
 		slab_retire(slab);
 		return SLAB_GOES;
@@ -147,9 +148,9 @@ static enum slab_fate slab_fate(struct jit_slab *slab)
 	return SLAB_SPARE;
 }
 
-static void slab_del(struct jit_slab *slab)
+static void slab_del(struct jit_slab *slab, bool drained)
 {
-	mmkit_jit_space_put(slab);
+	mmkit_jit_space_put(slab, drained);
 	kfree_rcu(slab, rcu);
 }
 
@@ -157,26 +158,32 @@ static void slab_del(struct jit_slab *slab)
 static void slab_meet(struct jit_slab *slab, enum slab_fate fate)
 {
 	if (fate == SLAB_GOES)
-		slab_del(slab);
+		slab_del(slab, false);
 	else if (fate == SLAB_SPARE)
 		mmkit_jit_space_drain_later();
 }
 
-void mmkit_jit_slab_drain(void)
+/* Spare slabs, all or the old ones; the caller looks at the blocks next. */
+void mmkit_jit_slab_drain(bool all)
 {
 	struct jit_class *class;
 	struct jit_slab *slab;
 	unsigned long flags;
+	bool goes;
 
 	for (class = mmkit_jit_classes; class < &mmkit_jit_classes[JIT_RUNS]; class++) {
 		flags = mmkit_jit_class_lock(class);
 		slab = class->spare;
-		class->spare = NULL;
-		if (slab)
+		goes = slab && (all || jit_is_old(slab->since));
+		if (goes) {
+			class->spare = NULL;
 			slab_retire(slab);
+		}
 		mmkit_jit_class_unlock(class, flags);
-		if (slab)
-			slab_del(slab);
+		if (goes)
+			slab_del(slab, true);
+		else if (slab)
+			mmkit_jit_space_drain_later();
 	}
 }
 
@@ -668,5 +675,4 @@ void mmkit_jit_slab_exit(void)
 {
 	graces_flush();
 	destroy_workqueue(grace_wq);
-	mmkit_jit_slab_drain();
 }

@@ -28,15 +28,13 @@
 #define WINDOW_PAGES	(JIT_WINDOW_SLOTS * JIT_BLOCK_PAGES)
 #define MAX_WINDOWS	256
 
-/* Memory that becomes free is kept for a while: so is the mapping. */
-#define SPARE_SECONDS	10
-
 /**
  * struct jit_block - memory of text
  * @addr:  where it is mapped
  * @order: of the chunks it was made of: one, where memory is not fragmented
  * @large: one entry of the page table maps it
  * @used:  pages that belong to slabs
+ * @since: when the last of them was given back
  * @ksym:  says to the kernel that this is text
  * @gone:  in a list of blocks that are being given back
  * @slab:  the slab that each page belongs to
@@ -47,6 +45,7 @@ struct jit_block {
 	unsigned int order;
 	bool large;
 	unsigned int used;
+	unsigned long since;
 	struct bpf_ksym ksym;
 	struct list_head gone;
 	struct jit_slab *slab[JIT_BLOCK_PAGES];
@@ -76,10 +75,12 @@ struct jit_space mmkit_jit_space;
 
 /*
  * Guards windows and blocks. Windows stay until the module goes; lookups take no lock.
- * Order: refill of a class, this, and then the lock of a class or those of
+ * Order: refill of a class, drain_lock, this, and then the lock of a class or those of
  * mmkit_unmapped and of the kernel's symbols.
  */
 static DEFINE_MUTEX(space_lock);
+/* When a drain returns, what another one had begun with is given back, too. */
+static DEFINE_MUTEX(drain_lock);
 static struct jit_window *windows[MAX_WINDOWS];
 static unsigned int nr_windows;
 static unsigned int nr_spare;
@@ -258,6 +259,7 @@ static int block_add(struct jit_window *win, unsigned int slot)
 	smp_wmb();
 	WRITE_ONCE(mmkit_jit_space.blocks, mmkit_jit_space.blocks + 1);
 	mmkit_jit_space.large += block->large;
+	block->since = jiffies;
 	nr_spare++;
 	return 0;
 }
@@ -292,34 +294,48 @@ static void blocks_free(struct list_head *gone)
 	}
 }
 
-/* All blocks of which nothing is used, when the slabs without an object have gone. */
-void mmkit_jit_space_drain(void)
-{
-	unsigned int i, slot;
-	LIST_HEAD(gone);
-
-	mmkit_jit_slab_drain();
-	mutex_lock(&space_lock);
-	for (i = 0; i < nr_windows; i++) {
-		for (slot = 0; slot < windows[i]->slots; slot++) {
-			if (windows[i]->block[slot] && !windows[i]->block[slot]->used)
-				block_unlink(windows[i], slot, &gone);
-		}
-	}
-	blocks_free(&gone);
-	mutex_unlock(&space_lock);
-}
-
-static void spare_expired(struct work_struct *work)
-{
-	mmkit_jit_space_drain();
-}
-
+static void spare_expired(struct work_struct *work);
 static DECLARE_DELAYED_WORK(spare_work, spare_expired);
 
 void mmkit_jit_space_drain_later(void)
 {
-	schedule_delayed_work(&spare_work, SPARE_SECONDS * HZ);
+	schedule_delayed_work(&spare_work, JIT_SPARE_SECONDS * HZ);
+}
+
+/* Slabs and blocks of which nothing is used: all of them, or those that were kept long enough. */
+static void give_back(bool all)
+{
+	struct jit_block *block;
+	unsigned int i, slot;
+	LIST_HEAD(gone);
+
+	mutex_lock(&drain_lock);
+	mmkit_jit_slab_drain(all);
+	mutex_lock(&space_lock);
+	for (i = 0; i < nr_windows; i++) {
+		for (slot = 0; slot < windows[i]->slots; slot++) {
+			block = windows[i]->block[slot];
+			if (!block || block->used)
+				continue;
+			if (all || jit_is_old(block->since))
+				block_unlink(windows[i], slot, &gone);
+			else
+				mmkit_jit_space_drain_later();
+		}
+	}
+	blocks_free(&gone);
+	mutex_unlock(&space_lock);
+	mutex_unlock(&drain_lock);
+}
+
+static void spare_expired(struct work_struct *work)
+{
+	give_back(false);
+}
+
+void mmkit_jit_space_drain(void)
+{
+	give_back(true);
 }
 
 /* --- windows --------------------------------------------------------------- */
@@ -441,8 +457,7 @@ static int run_find(struct jit_slab *slab, bool anywhere)
 	return err;
 }
 
-/* Room for a slab whose other members are set; after this it can be found. */
-int mmkit_jit_space_get(struct jit_slab *slab)
+static int slab_place(struct jit_slab *slab)
 {
 	int err;
 
@@ -456,6 +471,19 @@ int mmkit_jit_space_get(struct jit_slab *slab)
 			err = run_find(slab, true);
 	}
 	mutex_unlock(&space_lock);
+	return err;
+}
+
+/* Room for a slab whose other members are set; after this it can be found. */
+int mmkit_jit_space_get(struct jit_slab *slab)
+{
+	int err = slab_place(slab);
+
+	/* What is kept for others stands in the way of nobody. */
+	if (err) {
+		mmkit_jit_space_drain();
+		err = slab_place(slab);
+	}
 	if (err == -EDQUOT)
 		jit_stat(JIT_OVER_QUOTA);
 	return err;
@@ -473,8 +501,11 @@ static struct jit_window *window_of(unsigned long addr)
 	return NULL;
 }
 
-/* A slab of which nothing is used, or being freed. Its descriptor is the caller's. */
-void mmkit_jit_space_put(struct jit_slab *slab)
+/*
+ * A slab of which nothing is used, or being freed. Its descriptor is the caller's, and
+ * the blocks are, too, if it is @drained.
+ */
+void mmkit_jit_space_put(struct jit_slab *slab, bool drained)
 {
 	struct jit_window *win = window_of(slab->addr);
 	unsigned long first = (slab->addr - win->start) / PAGE_SIZE, page;
@@ -489,13 +520,15 @@ void mmkit_jit_space_put(struct jit_slab *slab)
 		WRITE_ONCE(block->slab[page % JIT_BLOCK_PAGES], NULL);
 		if (--block->used)
 			continue;
+		block->since = slab->since;
+		nr_spare++;
+		if (drained)
+			continue;
 		/* One block is kept for a while. */
-		if (++nr_spare > 1) {
+		if (nr_spare > 1)
 			block_unlink(win, page / JIT_BLOCK_PAGES, &gone);
-		} else {
-			cancel_delayed_work(&spare_work);
-			schedule_delayed_work(&spare_work, SPARE_SECONDS * HZ);
-		}
+		else
+			mmkit_jit_space_drain_later();
 	}
 	blocks_free(&gone);
 	mutex_unlock(&space_lock);

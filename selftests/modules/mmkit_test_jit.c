@@ -346,6 +346,14 @@ static void quota(void)
 	mmkit_jit_free(text[1]);
 	mmkit_jit_free(text[2]);
 	mmkit_jit_free(text[0]);
+
+	/* Of objects of a class a slab is kept. */
+	for (n = 0; n < ARRAY_SIZE(text); n++)
+		text[n] = mmkit_jit_alloc(NULL, (n + 1) * 128);
+	while (n)
+		mmkit_jit_free(text[--n]);
+	TEST((text[0] = mmkit_jit_alloc(NULL, SZ_4M)), "what is kept stands in the way of nobody");
+	mmkit_jit_free(text[0]);
 }
 
 static void mistake(const char *which)

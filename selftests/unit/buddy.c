@@ -164,9 +164,16 @@ static void remember(void)
 	memcpy(map_before, buddy.map, map_bytes());
 }
 
+static bool same(const struct um_buddy *one, const struct um_buddy *other)
+{
+	return one->max == other->max && one->all == other->all && one->orders == other->orders &&
+	       one->pages == other->pages && one->map == other->map && one->used == other->used &&
+	       !memcmp(one->count, other->count, sizeof(one->count));
+}
+
 static bool unchanged(void)
 {
-	return !memcmp(&buddy, &buddy_before, sizeof(buddy)) &&
+	return same(&buddy, &buddy_before) &&
 	       !memcmp(buddy.map, map_before, map_bytes());
 }
 
@@ -467,7 +474,7 @@ static void state_put(void)
 	for (n = 0; n < nr_states && memcmp(states[n].pages, pages, sizeof(pages)); n++)
 		;
 	if (n < nr_states) {
-		EXPECT(!memcmp(&states[n].buddy, &buddy, sizeof(buddy)) &&
+		EXPECT(same(&states[n].buddy, &buddy) &&
 		       !memcmp(states[n].map, buddy.map, map_bytes()),
 		       "order %u: state %u depends on the way to it", buddy.max, n);
 		return;
