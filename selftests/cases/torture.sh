@@ -261,6 +261,7 @@ done
 for round in $(seq $rounds); do
 	one_round
 	[ ! -s /tmp/wrong ] || break
+	[ $((round % 20)) != 0 ] || echo "round $round of $rounds: $loads loads, $unloads unloads"
 done
 touch /tmp/stop
 wait $burdens
