@@ -66,15 +66,18 @@ static inline int module_refcount(struct module *mod)
 #error "mmkit: cannot tell how this kernel walks its symbols"
 #endif
 
-/* How an ftrace callback sends a call elsewhere, and what it must ask for. */
+/* How an ftrace callback sends a call elsewhere, what it asks for, and arguments of the call. */
 #if defined(MMKIT_HAVE_FTRACE_SET_IP)
 #define mmkit_ftrace_set_ip(fregs, ip)	ftrace_regs_set_instruction_pointer(fregs, ip)
+#define mmkit_ftrace_arg(fregs, nr)	ftrace_regs_get_argument(fregs, nr)
 #define MMKIT_FTRACE_OPS_FLAGS		0
 #elif defined(MMKIT_HAVE_FTRACE_IP_SET)
 #define mmkit_ftrace_set_ip(fregs, ip)	ftrace_instruction_pointer_set(fregs, ip)
+#define mmkit_ftrace_arg(fregs, nr)	regs_get_kernel_argument(&(fregs)->regs, nr)
 #define MMKIT_FTRACE_OPS_FLAGS		0
 #elif defined(MMKIT_HAVE_FTRACE_PT_REGS)
 #define mmkit_ftrace_set_ip(fregs, ip)	instruction_pointer_set(ftrace_get_regs(fregs), ip)
+#define mmkit_ftrace_arg(fregs, nr)	regs_get_kernel_argument(ftrace_get_regs(fregs), nr)
 #define MMKIT_FTRACE_OPS_FLAGS		FTRACE_OPS_FL_SAVE_REGS
 #else
 #error "mmkit: ftrace cannot redirect calls on this kernel"

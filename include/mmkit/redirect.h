@@ -36,6 +36,7 @@
 #include <linux/stringify.h>
 #include <linux/types.h>
 
+struct ftrace_regs;
 struct mmkit_redirect_ops;
 
 /**
@@ -43,6 +44,8 @@ struct mmkit_redirect_ops;
  * @name:	 its name in the kernel
  * @proto:	 its C prototype, as text
  * @replacement: what runs instead
+ * @wanted:	 does it, in a call with these arguments? NULL: in all. For functions that
+ *		 are called often; notrace, and does not sleep
  * @key:	 static call that is set to the original
  * @tramp:	 trampoline of that static call, NULL where there is none
  * @addr:	 entry of the function; looked up by @name unless it is given, which
@@ -54,6 +57,7 @@ struct mmkit_redirect {
 	const char *name;
 	const char *proto;
 	void *replacement;
+	bool (*wanted)(struct ftrace_regs *fregs);
 	struct static_call_key *key;
 	void *tramp;
 	unsigned long addr;
@@ -108,11 +112,19 @@ struct mmkit_redirect_table {
  * MMKIT_REDIRECT_ROW() - initializer of a struct mmkit_redirect
  * @id: name given to MMKIT_REDIRECT_DECLARE()
  */
-#define MMKIT_REDIRECT_ROW(id)						\
+#define MMKIT_REDIRECT_ROW(id)	MMKIT_REDIRECT_ROW_IF(id, NULL)
+
+/**
+ * MMKIT_REDIRECT_ROW_IF() - the same, of a function of which some calls are left alone
+ * @id: name given to MMKIT_REDIRECT_DECLARE()
+ * @is_wanted: which calls are redirected
+ */
+#define MMKIT_REDIRECT_ROW_IF(id, is_wanted)				\
 	{								\
 		.name		= mmkit_redirect_name_##id,		\
 		.proto		= mmkit_redirect_proto_##id,		\
 		.replacement	= mmkit_redirect_fn_##id,		\
+		.wanted		= is_wanted,				\
 		.key		= &STATIC_CALL_KEY(mmkit_redirect_##id),	\
 		.tramp		= STATIC_CALL_TRAMP_ADDR(mmkit_redirect_##id),	\
 	}

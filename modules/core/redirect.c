@@ -47,14 +47,14 @@ static void notrace redirect_callback(unsigned long ip, unsigned long parent_ip,
 {
 	struct mmkit_redirect_table *table = container_of(ops, struct mmkit_redirect_ops,
 							  ops)->table;
-	unsigned int i;
+	struct mmkit_redirect *row = table->rows;
 
-	for (i = 0; i < table->nr; i++) {
-		if (table->rows[i].site == ip) {
-			mmkit_ftrace_set_ip(fregs, (unsigned long)table->rows[i].replacement);
+	while (row->site != ip) {
+		if (++row == table->rows + table->nr)
 			return;
-		}
 	}
+	if (!row->wanted || row->wanted(fregs))
+		mmkit_ftrace_set_ip(fregs, (unsigned long)row->replacement);
 }
 
 /* --- rows -------------------------------------------------------------- */

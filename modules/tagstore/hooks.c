@@ -47,6 +47,19 @@ MMKIT_REDIRECT_DECLARE(mfill, int, mfill_atomic_install_pte, MMKIT_MFILL_ARGS);
 MMKIT_REDIRECT_DECLARE(kvm_cap, int, kvm_vm_ioctl_enable_cap,
 		       (struct kvm *kvm, struct kvm_enable_cap *cap));
 
+/* --- which calls -------------------------------------------------------------- */
+
+/* Most areas have no tags, and what is called for them often is left alone. */
+static bool notrace tagged_alloc(struct ftrace_regs *fregs)
+{
+	return tagged_area((struct vm_area_struct *)mmkit_ftrace_arg(fregs, 2));
+}
+
+bool notrace mmkit_ts_tagged_fault(struct ftrace_regs *fregs)
+{
+	return tagged_area(((struct vm_fault *)mmkit_ftrace_arg(fregs, 0))->vma);
+}
+
 /* --- who may sleep ------------------------------------------------------------ */
 
 /* Functions that fault, and others, that allocate for an area with no folio locked. */
@@ -182,10 +195,6 @@ static noinline struct folio *mmkit_redirect_fn_vma_alloc MMKIT_VMA_ALLOC_ARGS
 	int err = 0;
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_VMA_ALLOC]);
-	if (likely(!tagged_area(vma))) {
-		folio = mmkit_vma_alloc_pass(mmkit_original(vma_alloc), gfp);
-		goto out;
-	}
 	/* No larger folio for a tagged area: the caller falls back to pages. */
 	if (order)
 		goto out;
@@ -241,30 +250,23 @@ static noinline vm_fault_t mmkit_redirect_fn_shmem(struct vm_fault *vmf)
 	vm_fault_t ret;
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_SHMEM]);
-	if (likely(!tagged_area(vmf->vma))) {
-		ret = mmkit_original(shmem)(vmf);
-	} else {
-		/* Its tags come back with it from swap, before we see it. */
-		ret = mmkit_ts_file_page_from_swap(vmf, &folio);
-		if (!ret)
-			ret = shmem_with_room(vmf);
-	}
+	/* Its tags come back with it from swap, before we see it. */
+	ret = mmkit_ts_file_page_from_swap(vmf, &folio);
+	if (!ret)
+		ret = shmem_with_room(vmf);
 	if (folio)
 		folio_put(folio);
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_SHMEM]);
 	return ret;
 }
 
+/* Maps nothing: each page faults for itself. */
 static noinline vm_fault_t mmkit_redirect_fn_map_pages(struct vm_fault *vmf, pgoff_t start,
 						       pgoff_t end)
 {
-	vm_fault_t ret = 0;
-
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_MAP_PAGES]);
-	if (likely(!tagged_area(vmf->vma)))
-		ret = mmkit_original(map_pages)(vmf, start, end);
 	mmkit_redirect_leave(&mmkit_ts_rows[TS_ROW_MAP_PAGES]);
-	return ret;
+	return 0;
 }
 
 /* --- what is kept away ---------------------------------------------------------------- */
@@ -314,9 +316,9 @@ static noinline int mmkit_redirect_fn_kvm_cap(struct kvm *kvm, struct kvm_enable
 /* --- all of them ------------------------------------------------------------------------ */
 
 struct mmkit_redirect mmkit_ts_rows[TS_NR_ROWS] = {
-	[TS_ROW_VMA_ALLOC]	= MMKIT_REDIRECT_ROW(vma_alloc),
-	[TS_ROW_SHMEM]		= MMKIT_REDIRECT_ROW(shmem),
-	[TS_ROW_MAP_PAGES]	= MMKIT_REDIRECT_ROW(map_pages),
+	[TS_ROW_VMA_ALLOC]	= MMKIT_REDIRECT_ROW_IF(vma_alloc, tagged_alloc),
+	[TS_ROW_SHMEM]		= MMKIT_REDIRECT_ROW_IF(shmem, mmkit_ts_tagged_fault),
+	[TS_ROW_MAP_PAGES]	= MMKIT_REDIRECT_ROW_IF(map_pages, mmkit_ts_tagged_fault),
 	[TS_ROW_THP]		= MMKIT_REDIRECT_ROW(thp),
 	[TS_ROW_MFILL]		= MMKIT_REDIRECT_ROW(mfill),
 	[TS_ROW_KVM_CAP]	= MMKIT_REDIRECT_ROW(kvm_cap),

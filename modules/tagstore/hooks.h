@@ -3,6 +3,7 @@
 #ifndef TS_HOOKS_H
 #define TS_HOOKS_H
 
+#include <linux/ftrace.h>
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
 
@@ -37,6 +38,9 @@ static inline bool tagged_area(const struct vm_area_struct *vma)
 {
 	return vma && vma->vm_flags & VM_MTE;
 }
+
+/* Is a fault, the first argument of what handles it, one of a tagged area? */
+bool mmkit_ts_tagged_fault(struct ftrace_regs *fregs);
 
 /* --- room.c ------------------------------------------------------------------------------ */
 

@@ -149,7 +149,7 @@ static noinline vm_fault_t mmkit_redirect_fn_swap_in(struct vm_fault *vmf)
 	vm_fault_t ret;
 
 	mmkit_redirect_enter(&mmkit_ts_rows[TS_ROW_SWAP_IN]);
-	if (unlikely(tagged_area(vmf->vma)) && mmkit_swap_entry(vmf->orig_pte, &entry)) {
+	if (mmkit_swap_entry(vmf->orig_pte, &entry)) {
 		folio = ready_folio(vmf, entry);
 		if (!folio) {
 			/* As the original does; what the caller has mapped is locked by RCU. */
@@ -313,7 +313,8 @@ static noinline int mmkit_redirect_fn_save(struct page *page)
 
 void mmkit_ts_swap_rows(struct mmkit_redirect *rows)
 {
-	rows[TS_ROW_SWAP_IN] = (struct mmkit_redirect)MMKIT_REDIRECT_ROW(swap_in);
+	rows[TS_ROW_SWAP_IN] = (struct mmkit_redirect)
+		MMKIT_REDIRECT_ROW_IF(swap_in, mmkit_ts_tagged_fault);
 	rows[TS_ROW_SWAPOFF] = (struct mmkit_redirect)MMKIT_REDIRECT_ROW(swapoff);
 	rows[TS_ROW_RESTORE] = (struct mmkit_redirect)MMKIT_REDIRECT_ROW(restore);
 	rows[TS_ROW_SAVE] = (struct mmkit_redirect)MMKIT_REDIRECT_ROW(save);

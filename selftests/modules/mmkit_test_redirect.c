@@ -5,6 +5,7 @@
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
+#include <linux/ftrace.h>
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
 
@@ -84,8 +85,13 @@ static struct mmkit_redirect_table table = {
 	.owner = "test", .rows = rows, .nr = ARRAY_SIZE(rows),
 };
 
+static bool notrace is_even(struct ftrace_regs *fregs)
+{
+	return !(mmkit_ftrace_arg(fregs, 0) & 1);
+}
+
 static struct mmkit_redirect rival_rows[] = {
-	MMKIT_REDIRECT_ROW(rival),
+	MMKIT_REDIRECT_ROW_IF(rival, is_even),
 };
 
 static struct mmkit_redirect_table rival = {
@@ -123,7 +129,8 @@ static void test_calls(void)
 	TEST(mmkit_redirect_enable(&missing) == -EOPNOTSUPP, "a missing function: -EOPNOTSUPP");
 	mmkit_redirect_disable(&missing);
 	err = mmkit_redirect_enable(&rival);
-	TEST(!err && dummy_sum_to(1) == 1001 && call_add() == 21, "the rival's turn");
+	TEST(!err && dummy_sum_to(0) == 500 && call_add() == 21, "the rival's turn");
+	TEST(dummy_sum_to(10) == 55 + 6 * 500, "a row gets the calls that it wants, and no others");
 	mmkit_redirect_disable(&rival);
 }
 
