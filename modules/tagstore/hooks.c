@@ -198,6 +198,11 @@ static noinline struct folio *mmkit_redirect_fn_vma_alloc MMKIT_VMA_ALLOC_ARGS
 	/* No larger folio for a tagged area: the caller falls back to pages. */
 	if (order)
 		goto out;
+	/* What swap.c has read in on 6.1, others' pages too: it makes room for the one it wants. */
+	if (!(gfp & __GFP_MOVABLE)) {
+		folio = mmkit_vma_alloc_pass(mmkit_original(vma_alloc), gfp);
+		goto out;
+	}
 	fault = within(faults, nr_faults, caller);
 	known = fault || within(others, nr_others, caller);
 	if (known && has_policy(vma)) {
