@@ -8,10 +8,10 @@
 
 pages=16384
 
-# touched KIND: sets touch and give, of a page
+# touched KIND: sets touch and give, of a page, and busy, what of touch was no waiting
 touched() {
 	set -- $(/mmkit/bin/touch_cost "$1" $pages)
-	touch=$2 give=$7
+	touch=$2 give=$7 busy=${18}
 }
 
 touches() {
@@ -20,16 +20,18 @@ touches() {
 	figure "give back plain memory, a page" "$1" $give
 	touched mte
 	figure "first touch of PROT_MTE memory, a page" "$1" $touch
+	figure "first touch of PROT_MTE memory, a page, without waiting" "$1" $busy
 	figure "give back PROT_MTE memory, a page" "$1" $give
 }
 
 empty() { echo 1 > $tagstore/drain && [ "$(tagstore pool_bytes)" = 0 ]; }
 
-# The free list is in the same order for both, once this memory was used.
+# Large chunks of free memory are split by who comes first, which neither is charged with.
 touched mte
 touches plain
 load mmkit
 load_tagstore || exit
+touched anonymous
 wait_for 10 empty || fail "the pool is empty"
 touches mmkit
 # What is kept for a while is there for the next.

@@ -7,10 +7,11 @@
  * takes memory of a kind, so many pages, touches each, then takes as much as the next
  * number says, and at last gives back one after the other. It prints, a line a number,
  *
- *	KIND: N ns a first touch, N ns to give back, N pages, N + N splits
+ *	KIND: N ns a first touch, N ns to give back, N pages, N + N splits, N ns on the CPU
  *
  * with nanoseconds a page, which are instructions in a guest whose clock counts them,
- * and how many 2M and 1G entries of the direct map were split by the touches.
+ * how many 2M and 1G entries of the direct map were split by the touches, and what of
+ * a first touch the process was not waiting for.
  *
  *	anonymous	of the process alone
  *	mte		the same, with memory tags (arm64)
@@ -43,18 +44,23 @@
 struct area {
 	char *memory;
 	size_t pages;
-	unsigned long long touch, give;
+	unsigned long long touch, touch_cpu, give;
 	long splits[2];
 };
 
 static size_t page;
 
-static unsigned long long now(void)
+static unsigned long long clock_ns(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static unsigned long long now(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 static char *map_private(size_t bytes, int prot)
@@ -115,14 +121,16 @@ static void read_splits(long *splits)
 static void touch(struct area *area)
 {
 	long before[2];
-	unsigned long long begin;
+	unsigned long long begin, begin_cpu;
 	size_t i;
 
 	read_splits(before);
+	begin_cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	begin = now();
 	for (i = 0; i < area->pages; i++)
 		area->memory[i * page] = 1;
 	area->touch = now() - begin;
+	area->touch_cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - begin_cpu;
 	read_splits(area->splits);
 	area->splits[0] -= before[0];
 	area->splits[1] -= before[1];
@@ -158,9 +166,9 @@ static void give_back(const char *kind, struct area *area)
 
 static void say(const char *kind, const struct area *area)
 {
-	printf("%s: %llu ns a first touch, %llu ns to give back, %zu pages, %ld + %ld splits\n",
+	printf("%s: %llu ns a first touch, %llu ns to give back, %zu pages, %ld + %ld splits, %llu ns on the CPU\n",
 	       kind, area->touch / area->pages, area->give / area->pages, area->pages,
-	       area->splits[0], area->splits[1]);
+	       area->splits[0], area->splits[1], area->touch_cpu / area->pages);
 }
 
 int main(int argc, char **argv)
