@@ -211,6 +211,8 @@ void mmkit_ts_copy_rows(struct mmkit_redirect *rows)
 	};
 	unsigned int i;
 
-	for (i = TS_ROW_COPY; i < ARRAY_SIZE(mine); i++)
-		rows[i] = mine[i];
+	for (i = 0; i < ARRAY_SIZE(mine); i++) {
+		if (mine[i].name)
+			rows[i] = mine[i];
+	}
 }

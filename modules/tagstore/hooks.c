@@ -139,15 +139,11 @@ static bool has_policy(const struct vm_area_struct *vma)
 #endif
 }
 
-static struct page *pool_page(gfp_t gfp, unsigned long caller, bool sleep, int *err)
+static struct folio *hand_out(struct page *page, gfp_t gfp, unsigned long caller)
 {
-	struct page *page = mmkit_ts_pool_get(numa_node_id(), sleep, err);
-
-	if (!page)
-		return NULL;
 	mmkit_page_event_retag(page_to_pfn(page), 0, caller);
 	clear_page_for(page, gfp);
-	return page;
+	return page_folio(page);
 }
 
 /* Without memory the kernel knows what to do; without storage it would try for ever. */
@@ -203,6 +199,12 @@ static noinline struct folio *mmkit_redirect_fn_vma_alloc MMKIT_VMA_ALLOC_ARGS
 		folio = mmkit_vma_alloc_pass(mmkit_original(vma_alloc), gfp);
 		goto out;
 	}
+	/* Most find a page that is ready, whoever they are. */
+	page = has_policy(vma) ? NULL : mmkit_ts_pool_ready(numa_node_id());
+	if (likely(page)) {
+		folio = hand_out(page, gfp, caller);
+		goto out;
+	}
 	fault = within(faults, nr_faults, caller);
 	known = fault || within(others, nr_others, caller);
 	if (known && has_policy(vma)) {
@@ -212,9 +214,9 @@ static noinline struct folio *mmkit_redirect_fn_vma_alloc MMKIT_VMA_ALLOC_ARGS
 			folio = NULL;
 		}
 	} else {
-		page = pool_page(gfp, caller, known && may_sleep(gfp), &err);
+		page = mmkit_ts_pool_get(numa_node_id(), known && may_sleep(gfp), &err);
 		if (page)
-			folio = page_folio(page);
+			folio = hand_out(page, gfp, caller);
 	}
 	if (!folio && fault)
 		no_storage(vma, addr, err);

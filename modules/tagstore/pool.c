@@ -17,6 +17,9 @@
 
 #include "tagstore.h"
 
+/* Enough for CONFIG_PCP_BATCH_SCALE_MAX, which is up to 6. */
+#define TS_PAGES_BACK	3
+
 struct ts_pool {
 	spinlock_t lock;		/* the pages, and how many there are */
 	struct list_head pages;
@@ -87,6 +90,23 @@ static void pool_add(struct ts_pool *pool, struct page *page, unsigned int order
 }
 
 /*
+ * The page allocator fetches twice as many pages for its list of a CPU each time that it
+ * finds the list empty, thousands in the end, and alloc_contig_range() empties it. Each
+ * page that is given back halves that again.
+ */
+static void fetch_less(int nid)
+{
+	struct page *page;
+	unsigned int i;
+
+	for (i = 0; i < TS_PAGES_BACK; i++) {
+		page = alloc_pages_node(nid, GFP_NOWAIT | __GFP_NOWARN, 0);
+		if (page)
+			__free_page(page);
+	}
+}
+
+/*
  * A chunk that can be reserved. Those that cannot are kept until another was found, and for a
  * single page the last of them is worth waiting for.
  */
@@ -97,6 +117,7 @@ static int pool_add_chunk(struct ts_pool *pool, int nid, unsigned int order)
 	unsigned int nr = 0;
 	int err;
 
+	fetch_less(nid);
 	do {
 		page = alloc_outside(nid, gfp, order);
 		if (!page) {
@@ -156,25 +177,29 @@ static int pool_ask(struct ts_pool *pool)
 	return -EAGAIN;
 }
 
+struct page *mmkit_ts_pool_ready(int nid)
+{
+	struct page *page;
+
+	/* One with a memory error is freed, which means that the kernel puts it aside. */
+	while ((page = pool_pop(&pools[nid])) && unlikely(PageHWPoison(page)))
+		__free_page(page);
+	if (page) {
+		mmkit_ts_used();
+		mmkit_ts_count(TS_STAT_POOL_HITS, 1);
+	}
+	return page;
+}
+
 struct page *mmkit_ts_pool_get(int nid, bool sleep, int *err)
 {
-	struct ts_pool *pool = &pools[nid];
 	struct page *page;
 
 	*err = 0;
-	/* One with a memory error is freed, which means that the kernel puts it aside. */
-	while (!(page = pool_pop(pool)) || unlikely(PageHWPoison(page))) {
-		if (page) {
-			__free_page(page);
-			continue;
-		}
+	while (!(page = mmkit_ts_pool_ready(nid)) && !*err) {
 		mmkit_ts_count(TS_STAT_POOL_EMPTY, 1);
-		*err = sleep ? pool_refill(pool, nid) : pool_ask(pool);
-		if (*err)
-			return NULL;
+		*err = sleep ? pool_refill(&pools[nid], nid) : pool_ask(&pools[nid]);
 	}
-	mmkit_ts_used();
-	mmkit_ts_count(TS_STAT_POOL_HITS, 1);
 	return page;
 }
 

@@ -262,16 +262,30 @@ void mmkit_ts_unhold(unsigned long pfn, bool tagged)
 	unhold_blocks(region, pfn, 1);
 }
 
+static void free_one(struct ts_region *region, unsigned long pfn)
+{
+	if (ts_page_free(&region->blocks, pfn))
+		mmkit_ts_freed_in(region, ts_block_of(&region->blocks, pfn));
+}
+
+/* For all that is freed: most of it carries no tags, and most are single pages. */
 void mmkit_ts_free(unsigned long pfn, unsigned long nr)
 {
 	struct ts_region *region;
-	unsigned long at, len, i;
+	unsigned long at, len;
+	u8 *state, *end;
 
+	if (nr == 1) {
+		region = mmkit_ts_region_of(pfn);
+		if (region && ts_page_state(&region->blocks, pfn) != TS_FREE)
+			free_one(region, pfn);
+		return;
+	}
 	for_each_part(region, at, len, pfn, nr) {
-		for (i = 0; i < len; i++) {
-			if (ts_page_free(&region->blocks, at + i))
-				mmkit_ts_freed_in(region, ts_block_of(&region->blocks, at + i));
-		}
+		state = region->blocks.state + (at - region->blocks.tagged);
+		end = state + len;
+		for (; (state = memchr_inv(state, TS_FREE, end - state)); state++)
+			free_one(region, region->blocks.tagged + (state - region->blocks.state));
 	}
 }
 

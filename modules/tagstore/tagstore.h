@@ -175,8 +175,10 @@ void mmkit_ts_lend_all(void);
 extern unsigned int mmkit_ts_pool_pages;
 int mmkit_ts_pool_init(void);
 void mmkit_ts_pool_exit(void);
+/* One page outside all storage, reserved, if there is one. Any context. */
+struct page *mmkit_ts_pool_ready(int nid);
 /*
- * One page outside all storage, reserved; NULL and *@err: -EAGAIN when only a sleeping
+ * The same, and if there is none the pool is filled; NULL and *@err: -EAGAIN when only a sleeping
  * caller could have one, -ENOMEM without memory, else the error of mmkit_ts_reserve().
  */
 struct page *mmkit_ts_pool_get(int nid, bool sleep, int *err);
