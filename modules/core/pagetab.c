@@ -79,12 +79,13 @@ static unsigned long highest_online_pfn(void)
 
 /*
  * Address space costs nothing, except that KASAN wants shadow for all of it at
- * once: there only what is online now, and as much again, can be described.
+ * once: there only what is online now, and as much again, can be described, or
+ * the first 16 GiB.
  */
 static unsigned long pagetab_max_pfn(void)
 {
 	if (IS_ENABLED(CONFIG_KASAN_VMALLOC))
-		return round_up(2 * highest_online_pfn(), PAGES_PER_SECTION);
+		return round_up(max(2 * highest_online_pfn(), PHYS_PFN(SZ_16G)), PAGES_PER_SECTION);
 	return 1UL << (mmkit_phys_bits() - PAGE_SHIFT);
 }
 
