@@ -261,7 +261,7 @@ done
 for round in $(seq $rounds); do
 	one_round
 	[ ! -s /tmp/wrong ] || break
-	[ $((round % 20)) != 0 ] || echo "round $round of $rounds: $loads loads, $unloads unloads"
+	[ $((round % 20)) != 0 ] || echo "torture: round $round of $rounds" > /dev/kmsg
 done
 touch /tmp/stop
 wait $burdens
