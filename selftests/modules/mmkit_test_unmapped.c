@@ -452,6 +452,7 @@ static int within(const long *arg)
 {
 	int err, nid = page_to_nid(pfn_to_page(arg[0]));
 	unsigned int order = arg[2];
+	struct chunk *found;
 	struct page *page;
 	unsigned long i;
 
@@ -465,9 +466,11 @@ static int within(const long *arg)
 			return err;
 		if (page_to_pfn(page) < arg[0] || page_to_pfn(page) >= arg[1])
 			continue;
-		list_del(&list_last_entry(&held, struct chunk, link)->link);
+		found = list_last_entry(&held, struct chunk, link);
+		list_del(&found->link);
 		drop(false);
-		return keep(page, order);
+		list_add(&found->link, &held);
+		return 0;
 	}
 	drop(false);
 	return -ENOENT;
