@@ -71,4 +71,6 @@ if force mmkit; then
 	check "with it closed even the core goes" wait_for 20 gone mmkit
 fi
 exec 5<&-
+# Where nothing is forced all are there still.
+unload $(loaded)
 direct_map_whole none_out=1
