@@ -596,11 +596,14 @@ enum scan_result { MMKIT_SCAN_FAIL };
 											\
 	page_ ? page_folio(page_) : NULL;						\
 })
+/* The area gives it pages for the neighbours in swap, too, whosever they are. */
+#define mmkit_reads_ahead(gfp)	(!((gfp) & __GFP_MOVABLE))
 #else
 #define MMKIT_SWAPIN_KSYM(X, lost)							\
 	X(REQUIRED, struct folio *, swapin_readahead,					\
 	  (swp_entry_t entry, gfp_t gfp_mask, struct vm_fault *vmf), lost)
 #define mmkit_swapin(entry, gfp, vmf)	mmkit_ksym(swapin_readahead)(entry, gfp, vmf)
+#define mmkit_reads_ahead(gfp)	false
 #endif
 
 /* Since 7.3 userfaultfd can keep pages from being read, too. */

@@ -44,8 +44,11 @@ struct mmkit_redirect_ops;
  * @name:	 its name in the kernel
  * @proto:	 its C prototype, as text
  * @replacement: what runs instead
- * @wanted:	 does it, in a call with these arguments? NULL: in all. For functions that
- *		 are called often; notrace, and does not sleep
+ * @wanted:	 does it run in a call with these arguments? NULL: in all. For functions of
+ *		 which most calls are to be left alone. Runs in the callback of ftrace: in
+ *		 any context, notrace, does not sleep, and sees arguments in registers only
+ *		 (6 on x86, 8 on arm64). What it sends on to the original nobody counts or
+ *		 waits for, so its answer must depend on the arguments alone
  * @key:	 static call that is set to the original
  * @tramp:	 trampoline of that static call, NULL where there is none
  * @addr:	 entry of the function; looked up by @name unless it is given, which

@@ -3,12 +3,13 @@
  * Redirects: calls to functions of the kernel that run functions of modules.
  *
  * How it works. One ftrace_ops serves a table. Its callback finds the row by
- * the address of the ftrace call and sets the instruction pointer to the
- * replacement, which then runs in place of the function: same arguments, same
- * return address, same context. The replacement reaches the original through a
- * static call to the instruction behind the ftrace call. That address cannot
- * come back here, so neither a marker per task nor a look at return addresses
- * is needed, and tail calls, function_graph and kretprobes change nothing.
+ * the address of the ftrace call and, if the row wants this call, sets the
+ * instruction pointer to the replacement, which then runs in place of the
+ * function: same arguments, same return address, same context. The replacement
+ * reaches the original through a static call to the instruction behind the
+ * ftrace call. That address cannot come back here, so neither a marker per task
+ * nor a look at return addresses is needed, and tail calls, function_graph and
+ * kretprobes change nothing.
  *
  * Removal. The ops is unregistered, which ends new calls. A task can still be
  * inside a replacement in three states: before it was counted (on a CPU or

@@ -199,20 +199,12 @@ static noinline bool mmkit_redirect_fn_clear(struct page *page, int numpages, bo
 
 void mmkit_ts_copy_rows(struct mmkit_redirect *rows)
 {
-	static const struct mmkit_redirect mine[] = {
-		[TS_ROW_COPY]		= MMKIT_REDIRECT_ROW(copy),
-		[TS_ROW_SYNC]		= MMKIT_REDIRECT_ROW(sync),
-		[TS_ROW_MIGRATE]	= MMKIT_REDIRECT_ROW(migrate),
-		[TS_ROW_COLLAPSE]	= MMKIT_REDIRECT_ROW(collapse),
-		[TS_ROW_TARGET]		= MMKIT_REDIRECT_ROW(target),
+	rows[TS_ROW_COPY] = (struct mmkit_redirect)MMKIT_REDIRECT_ROW(copy);
+	rows[TS_ROW_SYNC] = (struct mmkit_redirect)MMKIT_REDIRECT_ROW(sync);
+	rows[TS_ROW_MIGRATE] = (struct mmkit_redirect)MMKIT_REDIRECT_ROW(migrate);
+	rows[TS_ROW_COLLAPSE] = (struct mmkit_redirect)MMKIT_REDIRECT_ROW(collapse);
+	rows[TS_ROW_TARGET] = (struct mmkit_redirect)MMKIT_REDIRECT_ROW(target);
 #ifdef MMKIT_HAVE_TAG_CLEAR_HIGHPAGES
-		[TS_ROW_CLEAR]		= MMKIT_REDIRECT_ROW(clear),
+	rows[TS_ROW_CLEAR] = (struct mmkit_redirect)MMKIT_REDIRECT_ROW(clear);
 #endif
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(mine); i++) {
-		if (mine[i].name)
-			rows[i] = mine[i];
-	}
 }

@@ -5,7 +5,8 @@
  *	vma_alloc_folio		every page for a tagged area: first touch, copy on write, fork
  *				of pinned pages, userfaultfd copy, swap in without readahead.
  *				It comes from the pool, and its tags are cleared when there
- *				is room for them, not by the page allocator
+ *				is room for them, not by the page allocator. Only what
+ *				swap.c has read in gets room later
  *	shmem_fault		a page of tmpfs is mapped with tags: room is made with the
  *				folio unlocked, and then it is asked for again
  *	filemap_map_pages	maps around a fault under locks: not for tagged areas
@@ -186,7 +187,7 @@ static noinline struct folio *mmkit_redirect_fn_vma_alloc MMKIT_VMA_ALLOC_ARGS
 {
 	unsigned long caller = (unsigned long)__builtin_return_address(0);
 	struct folio *folio = NULL;
-	bool fault, known;
+	bool policy, fault, known;
 	struct page *page;
 	int err = 0;
 
@@ -194,20 +195,21 @@ static noinline struct folio *mmkit_redirect_fn_vma_alloc MMKIT_VMA_ALLOC_ARGS
 	/* No larger folio for a tagged area: the caller falls back to pages. */
 	if (order)
 		goto out;
-	/* What swap.c has read in on 6.1, others' pages too: it makes room for the one it wants. */
-	if (!(gfp & __GFP_MOVABLE)) {
+	/* For swap.c, which makes room for the one that it wants. */
+	if (mmkit_reads_ahead(gfp)) {
 		folio = mmkit_vma_alloc_pass(mmkit_original(vma_alloc), gfp);
 		goto out;
 	}
 	/* Most find a page that is ready, whoever they are. */
-	page = has_policy(vma) ? NULL : mmkit_ts_pool_ready(numa_node_id());
+	policy = has_policy(vma);
+	page = policy ? NULL : mmkit_ts_pool_ready(numa_node_id());
 	if (likely(page)) {
 		folio = hand_out(page, gfp, caller);
 		goto out;
 	}
 	fault = within(faults, nr_faults, caller);
 	known = fault || within(others, nr_others, caller);
-	if (known && has_policy(vma)) {
+	if (known && policy) {
 		folio = mmkit_vma_alloc_pass(policy_folio, gfp);
 		if (IS_ERR(folio)) {
 			err = PTR_ERR(folio);

@@ -17,7 +17,7 @@
 
 #include "tagstore.h"
 
-/* Enough for CONFIG_PCP_BATCH_SCALE_MAX, which is up to 6. */
+/* From the most, 6 doublings (CONFIG_PCP_BATCH_SCALE_MAX), by way of 3 and 1 to none. */
 #define TS_PAGES_BACK	3
 
 struct ts_pool {
@@ -90,9 +90,10 @@ static void pool_add(struct ts_pool *pool, struct page *page, unsigned int order
 }
 
 /*
- * The page allocator fetches twice as many pages for its list of a CPU each time that it
- * finds the list empty, thousands in the end, and alloc_contig_range() empties it. Each
- * page that is given back halves that again.
+ * Since 6.7 the page allocator fetches twice as many pages for its list of a CPU each time
+ * that it finds the list empty, thousands in the end, and alloc_contig_range() empties it.
+ * Each page that is given back halves the doublings. These are of the kind that page
+ * tables are, which is what is allocated between two chunks; movable ones cost more.
  */
 static void fetch_less(int nid)
 {
@@ -196,9 +197,11 @@ struct page *mmkit_ts_pool_get(int nid, bool sleep, int *err)
 	struct page *page;
 
 	*err = 0;
-	while (!(page = mmkit_ts_pool_ready(nid)) && !*err) {
+	while (!(page = mmkit_ts_pool_ready(nid))) {
 		mmkit_ts_count(TS_STAT_POOL_EMPTY, 1);
 		*err = sleep ? pool_refill(&pools[nid], nid) : pool_ask(&pools[nid]);
+		if (*err)
+			return NULL;
 	}
 	return page;
 }

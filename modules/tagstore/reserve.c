@@ -262,30 +262,17 @@ void mmkit_ts_unhold(unsigned long pfn, bool tagged)
 	unhold_blocks(region, pfn, 1);
 }
 
-static void free_one(struct ts_region *region, unsigned long pfn)
-{
-	if (ts_page_free(&region->blocks, pfn))
-		mmkit_ts_freed_in(region, ts_block_of(&region->blocks, pfn));
-}
-
-/* For all that is freed: most of it carries no tags, and most are single pages. */
+/* For all that is freed: most of it carries no tags. */
 void mmkit_ts_free(unsigned long pfn, unsigned long nr)
 {
 	struct ts_region *region;
-	unsigned long at, len;
-	u8 *state, *end;
+	unsigned long end = pfn + nr;
 
-	if (nr == 1) {
+	for (; pfn < end; pfn++) {
 		region = mmkit_ts_region_of(pfn);
-		if (region && ts_page_state(&region->blocks, pfn) != TS_FREE)
-			free_one(region, pfn);
-		return;
-	}
-	for_each_part(region, at, len, pfn, nr) {
-		state = region->blocks.state + (at - region->blocks.tagged);
-		end = state + len;
-		for (; (state = memchr_inv(state, TS_FREE, end - state)); state++)
-			free_one(region, region->blocks.tagged + (state - region->blocks.state));
+		if (region && ts_page_state(&region->blocks, pfn) != TS_FREE &&
+		    ts_page_free(&region->blocks, pfn))
+			mmkit_ts_freed_in(region, ts_block_of(&region->blocks, pfn));
 	}
 }
 
