@@ -73,7 +73,7 @@ static struct folio *read_in(struct vm_fault *vmf, swp_entry_t entry)
 	struct folio *folio = NULL;
 
 	if (device) {
-		/* Memory that does not move is outside all storage; see mmkit_reads_ahead(), too. */
+		/* Not movable: outside all storage, and mmkit_reads_ahead() knows it by that. */
 		folio = mmkit_swapin(entry, GFP_HIGHUSER, vmf);
 		put_swap_device(device);
 	}
