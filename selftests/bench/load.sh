@@ -3,19 +3,8 @@
 # grace period is time, too. A module of the kernel stands beside.
 # vm: mem=1G smp=1
 # vm-arm64: mem=1056M dtb=tagstore_small
+. ./clock.sh
 modprobe zram && modprobe -r zram
-
-# The kernel's log has the time of each line.
-mark() { echo "<6>mmkit_bench_load: $1" > /dev/kmsg; }
-
-# between FROM TO: microseconds
-between() {
-	dmesg | awk -v from="mmkit_bench_load: $1" -v to="mmkit_bench_load: $2" '
-		{ at = $0; sub(/^\[ */, "", at); sub(/\].*/, "", at); line = $0; sub(/^[^]]*\] /, "", line) }
-		line == from { begin = at }
-		line == to { end = at }
-		END { printf "%.0f\n", (end - begin) * 1000000 }'
-}
 
 # Each round is a figure of its own; the second finds warm caches.
 for round in 1 2; do
