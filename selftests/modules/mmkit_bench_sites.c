@@ -44,7 +44,9 @@ static noinline void hundred_##n(void)	\
 	SITES50;		\
 	SITES50;		\
 }
-#define TEN_TIMES(X, n)	X(n##0) X(n##1) X(n##2) X(n##3) X(n##4) X(n##5) X(n##6) X(n##7) X(n##8) X(n##9)
+
+#define TEN_TIMES(X, n)		\
+	X(n##0) X(n##1) X(n##2) X(n##3) X(n##4) X(n##5) X(n##6) X(n##7) X(n##8) X(n##9)
 #define ALL(X)		\
 	TEN_TIMES(X, 0) TEN_TIMES(X, 1) TEN_TIMES(X, 2) TEN_TIMES(X, 3) TEN_TIMES(X, 4)	\
 	TEN_TIMES(X, 5) TEN_TIMES(X, 6) TEN_TIMES(X, 7) TEN_TIMES(X, 8) TEN_TIMES(X, 9)
